@@ -1,0 +1,54 @@
+# Each target sets up what it needs; run it on a fresh Debian 12 or 13 as root.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+PROTO_FILES = $(sort $(shell cd proto && find fairlead -name '*.proto'))
+PROTOC = $(abspath $(PYTHON)) -m grpc_tools.protoc -I .
+
+.PHONY: lab lab-down lab-engine test test-all check proto constraints bench clean help
+
+help:            ## Lists the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
+
+lab: $(VENV)/ready        ## A real cluster on one lab server, and a pod in it
+	fairlead lab up
+
+lab-down: $(VENV)/ready   ## Removes all that `make lab` made
+	fairlead lab down
+
+lab-engine: $(VENV)/ready ## A Docker Engine for the tests, where none answers
+	python -m fairlead_cli.lab.engine up
+
+test: check lab-engine    ## All checks and tests, on real Docker and real Kubernetes
+	fairlead images build
+	timeout 1500 pytest tests/unit tests/contract tests/integration
+	timeout 2400 pytest tests/end_to_end
+
+test-all: test            ## `make test` and what takes longer
+	HYPOTHESIS_PROFILE=long timeout 3600 pytest tests/unit -m 'not engine'
+
+check: $(VENV)/ready      ## Style, types, layers, wire format
+	ruff check .
+	ruff format --check .
+	mypy proto/fairlead_wire controller agent cli tests
+	lint-imports
+	buf lint proto
+	python deploy/check_generated.py
+	python deploy/check_constraints.py
+
+proto: $(VENV)/ready      ## Remakes the generated modules beside the .proto files
+	cd proto && $(PROTOC) --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. $(PROTO_FILES)
+
+constraints: $(VENV)/ready ## Remakes constraints.txt from pyproject.toml
+	python -m venv build/uv && build/uv/bin/pip -q install uv
+	build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-header --upgrade pyproject.toml -o constraints.txt
+
+clean:            ## Removes the virtual environment and build results (not the cache outside the checkout)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/ready: pyproject.toml constraints.txt deploy/environment.sh
+	deploy/environment.sh $(VENV)
+	touch $@

@@ -1,0 +1,1 @@
+"""The command line: a client of fairlead.api.v1, and the local lab."""

@@ -1,0 +1,1 @@
+"""The controller: keeps the wanted topology and tells every agent what to hold."""

@@ -1,0 +1,1 @@
+"""Frozen values that the planner thinks in. No database row, no message of the wire, no clock."""

@@ -1,0 +1,43 @@
+"""The fleet as a whole: its identity, its authorities, its join tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class FleetRecord:
+    """`generation` rises when a database is restored; endpoints are host:port as agents and people reach them."""
+
+    id: str
+    generation: int
+    enrolment_endpoint: str
+    fleet_endpoint: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class AuthorityRecord:
+    """A signing key pair. `scope` is "fleet" or a cluster's name; `name` "fleet", "cluster", "front-proxy", "etcd" or
+    "service-account" (which has a public key, PEM, in place of a certificate)."""
+
+    scope: str
+    name: str
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """A join token as stored: the hash of its secret and nothing of the secret itself. Times: seconds since 1970."""
+
+    id: str
+    secret_hash: str
+    created_at: float
+    expires_at: float
+    creator: str
+    labels: tuple[tuple[str, str], ...] = ()
+    cluster: str = ""
+    used_at: float = 0.0
+    node_id: str = ""
+    revoked_at: float = 0.0

@@ -1,0 +1,72 @@
+"""The seams between the controller's rooms: what `api` and `reconcile` ask of `dispatch`, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fairlead_controller.model.snapshot import Cluster, Snapshot
+from fairlead_wire.assignment import Observation, Subject
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time and randomness as arguments. `now`: seconds since 1970; `random_bytes(n)`: n random bytes."""
+
+    now: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+
+
+class Sessions(Protocol):
+    """Who is connected now."""
+
+    def reachable(self) -> frozenset[str]:
+        """Identifiers of nodes with a session that has not missed three heartbeats."""
+        ...
+
+    def last_seen(self) -> Mapping[str, float]:
+        """Node identifier → seconds since 1970 of the last message, for nodes seen since this controller started."""
+        ...
+
+    def push(self, node_id: str) -> None:
+        """The node's assignment changed: its session, if it has one, sends the difference."""
+        ...
+
+
+class ObservationView(Protocol):
+    """What agents last saw, held in memory."""
+
+    def of(self, node_id: str) -> Mapping[tuple[Subject, str], Observation]: ...
+
+
+class RelayPipe(Protocol):
+    """One open byte stream to something on a node."""
+
+    async def read(self) -> bytes:
+        """The next bytes, empty at the end."""
+        ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def finish(self) -> None:
+        """No more bytes will be written; reading goes on."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Relays(Protocol):
+    async def open(self, node_id: str, target: str, timeout: float) -> RelayPipe:
+        """Asks the node's agent for a relay to `target` ("apiserver"). Raises Unreachable, Denied."""
+        ...
+
+
+class Reconciler(Protocol):
+    def wake(self, cluster: str, cause_id: int = 0) -> None:
+        """Something changed that this cluster may depend on."""
+        ...
+
+    async def snapshot(self, cluster: Cluster) -> Snapshot:
+        """What `plan` would read for this cluster; the cluster may be a candidate that is not stored."""
+        ...

@@ -1,0 +1,1 @@
+"""The database: SQLModel tables, one repository for each aggregate. No row leaves this room."""

@@ -1,0 +1,1 @@
+"""What controller, agent and CLI share: task specs, identities, TLS channels, tokens, back-off, errors."""
