@@ -1,0 +1,94 @@
+"""`fairlead images`: build them, and see which are there."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fairlead_cli.images.builder import Builder, Built
+from fairlead_cli.images.engine import Engine
+from fairlead_cli.images.render import live
+
+app = typer.Typer(no_args_is_help=True, help="Container images: build them from source, see which are there.")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Recipes or image names; all without.", show_default=False)]
+Output = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to print.")]
+
+
+@app.command()
+def build(
+    names: Names = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Also load them into the Docker Engine at this address.")
+    ] = None,
+    source: Annotated[
+        Literal["auto", "source"], typer.Option("--from", help="`source` never asks an image registry.")
+    ] = "auto",
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write them all into one archive for `docker load`.")
+    ] = None,
+    output: Output = "table",
+) -> None:
+    """Builds images into the cache, or pulls them where a registry answers; what is cached is left as it is.
+
+    Where the Dockerfiles of some are built: the Docker Engine of DOCKER_HOST, or the local one.
+    """
+    console = Console(stderr=True)
+    began = time.monotonic()
+    with live(console) as report:
+        builder = Builder(report=report, source=source)
+        built = builder.load(names or [], Engine(engine)) if engine else builder.build(names or [])
+        if bundle:
+            builder.bundle(names or [], bundle)
+    if output == "json":
+        _print_json(list(built.values()))
+        return
+    came = [one.how for one in built.values()]
+    counts = ", ".join(f"{came.count(how)} {word}" for how, word in HOW_WORDS.items() if how in came)
+    console.print(f"{len(built)} images ({counts}) in {time.monotonic() - began:.1f} s, in {builder.cache.root}")
+
+
+HOW_WORDS = {"build": "built", "pull": "pulled", "cached": "cached"}
+
+
+@app.command("ls")
+def list_images(output: Output = "table") -> None:
+    """Lists every image that there is a recipe for, and whether the cache has it."""
+    builder = Builder()
+    found = builder.find()
+    if output == "json":
+        _print_json(list(found.values()))
+        return
+    table = Table("image", "recipe", "cached", "id", "MB", box=None, header_style="bold")
+    for name, recipe in builder.recipes.recipes.items():
+        here = found.get(name)
+        cells = ("yes", here.image_id[7:19], f"{size(here):.0f}") if here else ("no", "", "")
+        table.add_row(recipe.images[0], name, *cells)
+    Console().print(table)
+
+
+def size(built: Built) -> float:
+    """Megabytes of an image's archive."""
+    return built.archive.stat().st_size / 1e6
+
+
+def _print_json(images: list[Built]) -> None:
+    typer.echo(json.dumps([as_document(one) for one in images], indent=2))
+
+
+def as_document(built: Built) -> dict[str, object]:
+    """What `-o json` shows of an image."""
+    return {
+        "recipe": built.name,
+        "images": list(built.images),
+        "id": built.image_id,
+        "archive": str(built.archive),
+        "how": built.how,
+        "seconds": round(built.seconds, 2),
+    }
