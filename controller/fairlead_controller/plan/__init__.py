@@ -1,0 +1,1 @@
+"""Pure decisions: nothing here awaits, reads a clock or touches a disk."""

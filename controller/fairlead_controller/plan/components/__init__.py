@@ -1,0 +1,1 @@
+"""One file for each component that Fairlead runs."""

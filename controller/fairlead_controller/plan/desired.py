@@ -1,0 +1,66 @@
+"""What each node of a cluster is to hold, from its spec and its placement alone. Pure and memoised by its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from fairlead_controller.model.node import Claim
+from fairlead_controller.model.snapshot import Snapshot
+from fairlead_controller.plan.certificates import agent_certificate
+from fairlead_controller.plan.components.part import authorities
+from fairlead_controller.plan.components.registry import parts
+from fairlead_controller.plan.context import ClusterContext, NodeContext, cluster_context, node_context
+from fairlead_controller.plan.objects import cluster_objects
+from fairlead_wire.assignment import Assignment, CertificateSpec, FileSpec, ObjectSpec, normalised
+
+
+def desired(snapshot: Snapshot, claims: tuple[Claim, ...]) -> dict[str, Assignment]:
+    """Node identifier → its assignment, revision 0, no removals. Raises catalogue.UnknownRelease."""
+    cluster = cluster_context(snapshot, claims)
+    nodes = {node.id: node for node in snapshot.fleet.nodes}
+    contexts = {claim.node_id: node_context(cluster, nodes[claim.node_id], claim) for claim in claims}
+    objects = cluster_objects(cluster, (*contexts.values(), *_leaving(snapshot, cluster, contexts)))
+    return {node_id: _assignment(node, objects) for node_id, node in contexts.items()}
+
+
+def _leaving(snapshot: Snapshot, cluster: ClusterContext, staying: Mapping[str, NodeContext]) -> Iterable[NodeContext]:
+    """Nodes that are being emptied keep their objects until they are released: until then they still are Nodes."""
+    nodes = {node.id: node for node in snapshot.fleet.nodes}
+    for claim in snapshot.fleet.claims_of(cluster.cluster.name):
+        if claim.node_id not in staying and claim.node_id in nodes:
+            yield node_context(cluster, nodes[claim.node_id], claim)
+
+
+def _assignment(node: NodeContext, objects: tuple[ObjectSpec, ...]) -> Assignment:
+    alone = _without_objects(node)
+    if not node.control_plane:
+        return alone
+    return Assignment(
+        alone.cluster,
+        alone.node,
+        tasks=alone.tasks,
+        files=alone.files,
+        certificates=alone.certificates,
+        objects=tuple(sorted(objects, key=lambda spec: spec.key)),
+    )
+
+
+@lru_cache(maxsize=8192)
+def _without_objects(node: NodeContext) -> Assignment:
+    built = parts(node)
+    files: dict[str, FileSpec] = {file.path: file for part in built for file in part.files}
+    certificates: dict[str, CertificateSpec] = {each.path: each for part in built for each in part.certificates}
+    if node.control_plane:
+        agent = agent_certificate(node)
+        certificates[agent.path] = agent
+        files |= {file.path: file for file in authorities(node, agent.authority)}
+    return normalised(
+        Assignment(
+            node.cluster.cluster.name,
+            node.name,
+            tasks=tuple(part.task for part in built),
+            files=tuple(files.values()),
+            certificates=tuple(certificates.values()),
+        )
+    )

@@ -1,0 +1,74 @@
+"""What agents last saw of what they hold. An observation with another hash is of something else, and counts for
+nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fairlead_controller.model.snapshot import Snapshot
+from fairlead_wire.assignment import Assignment, ObjectSpec, Observation, Removal, Subject
+from fairlead_wire.task import TaskSpec, TaskState
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`at`: milliseconds since 1970 by the agent's clock, 0 for never."""
+
+    state: TaskState
+    message: str = ""
+    at: int = 0
+
+    @property
+    def well(self) -> bool:
+        return self.state.settled
+
+    @property
+    def failed(self) -> bool:
+        return self.state is TaskState.FAILED
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.state.word}: {self.message}" if self.message else self.state.word
+
+
+NOT_SEEN = Seen(TaskState.PENDING)
+
+
+@lru_cache(maxsize=65536)
+def hash_of(task: TaskSpec) -> str:
+    """The task's hash, computed once: of a thousand nodes' tasks, few change."""
+    return task.hash
+
+
+def task_seen(snapshot: Snapshot, node_id: str, task: TaskSpec) -> Seen:
+    return _matching(snapshot.seen(node_id, Subject.TASK, task.component), hash_of(task))
+
+
+def object_seen(snapshot: Snapshot, node_id: str, spec: ObjectSpec) -> Seen:
+    return _matching(snapshot.seen(node_id, Subject.OBJECT, spec.name), spec.digest)
+
+
+def removal_seen(snapshot: Snapshot, node_id: str, removal: Removal) -> Seen:
+    return _matching(snapshot.seen(node_id, Subject.REMOVAL, removal.name), removal.hash)
+
+
+def is_removed(snapshot: Snapshot, node_id: str, removal: Removal) -> bool:
+    return removal_seen(snapshot, node_id, removal).state is TaskState.REMOVED
+
+
+def failed_files(snapshot: Snapshot, node_id: str, held: Assignment) -> tuple[tuple[str, str], ...]:
+    """Paths of files and certificates that can't be kept on the host, each with the reason."""
+    digests = {file.path: file.digest for file in held.files} | {each.path: "" for each in held.certificates}
+    found = ((path, snapshot.seen(node_id, Subject.FILE, path), digest) for path, digest in digests.items())
+    return tuple(
+        (path, seen.message)
+        for path, seen, digest in found
+        if seen is not None and seen.state is TaskState.FAILED and (not digest or seen.hash == digest)
+    )
+
+
+def _matching(observation: Observation | None, wanted: str) -> Seen:
+    if observation is None or observation.hash != wanted:
+        return NOT_SEEN
+    return Seen(observation.state, observation.message, observation.observed_ms)

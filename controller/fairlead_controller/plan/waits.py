@@ -1,0 +1,157 @@
+"""What each move waits for. No silent wait: the answer is a sentence, and empty means "now".
+
+- Nothing is begun on a node without a session.
+- Replacements: one at a time in a cluster, and only while everything else is healthy. A component that is itself not
+  healthy may be replaced as soon as what it depends on is, for that may be the cure.
+- Removals: one at a time on a node, control planes after all workers are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from fairlead_controller.model.move import Move, MoveAction
+from fairlead_controller.model.snapshot import ClusterPhase, Snapshot
+from fairlead_controller.plan import catalogue, quorum
+from fairlead_controller.plan.diff import HOST, host_removal
+from fairlead_controller.plan.gaps import Gaps, Leaving, Staying, rank
+from fairlead_controller.plan.seen import Seen, removal_seen, task_seen
+from fairlead_wire.assignment import Removal, RemovalKind
+from fairlead_wire.task import TaskSpec
+
+
+@dataclass(frozen=True)
+class Running:
+    """A held task on a node that can be seen."""
+
+    node_id: str
+    node: str
+    task: TaskSpec
+    seen: Seen
+
+    @property
+    def rank(self) -> int:
+        return rank(catalogue.REPLACEMENT_ORDER, self.task.component)
+
+    def is_of(self, move: Move) -> bool:
+        return (self.node_id, self.task.component) == (move.node_id, move.component)
+
+    @property
+    def blocks(self) -> str:
+        name = f"{self.task.component} on {self.node}"
+        if self.seen.failed:
+            why = f": {self.seen.message}" if self.seen.message else ""
+            return f"stopped, because {name} failed{why}; correct the spec and apply it again"
+        return f"waits for {name} to be healthy, it is {self.seen.sentence}"
+
+
+class Waits:
+    def __init__(self, snapshot: Snapshot, found: Gaps, moves: tuple[Move, ...]) -> None:
+        self._snapshot, self._gaps, self._moves = snapshot, found, moves
+        self._staying = {gap.node.id: gap for gap in found.staying}
+        self._leaving = {gap.node.id: gap for gap in found.leaving}
+        self._running = tuple(self._run())
+        self._replacements = tuple(move for move in moves if move.action is MoveAction.REPLACE)
+        self._rules: Mapping[MoveAction, Callable[[Move], str]] = {
+            MoveAction.CLAIM: self._place,
+            MoveAction.PLACE: self._place,
+            MoveAction.CONFIGURE: self._place,
+            MoveAction.REPLACE: self._replace,
+            MoveAction.REMOVE: self._remove,
+            MoveAction.RELEASE: self._release,
+        }
+
+    def of(self, move: Move) -> str:
+        return self._session(move) or self._rules[move.action](move)
+
+    def _session(self, move: Move) -> str:
+        if move.node_id in self._snapshot.fleet.reachable:
+            return ""
+        return f"waits for the agent of {move.node}, which has no session; look at `docker ps` on that server"
+
+    def _run(self) -> Iterator[Running]:
+        for gap in self._gaps.staying:
+            if gap.node.id in self._snapshot.fleet.reachable:
+                for task in gap.held.tasks:
+                    yield Running(gap.node.id, gap.node.name, task, task_seen(self._snapshot, gap.node.id, task))
+
+    def _place(self, move: Move) -> str:
+        """A node that came back before it was emptied is emptied first."""
+        return self._unfinished(self._staying[move.node_id], lambda removal: removal.kind is RemovalKind.HOST)
+
+    def _replace(self, move: Move) -> str:
+        if emptied := self._place(move):
+            return emptied
+        ill = self._is_ill(move)
+        blocking = [each for each in self._running if not each.seen.well and self._blocks(each, move, ill)]
+        if blocking:
+            return min(blocking, key=lambda each: (not each.seen.failed, each.rank, each.node)).blocks
+        return self._earlier(move, ill) or self._quorum(move)
+
+    def _blocks(self, other: Running, move: Move, ill: bool) -> bool:
+        """Whether a component that is not healthy holds this replacement up."""
+        if other.is_of(move):
+            return False
+        depended_on = other.rank <= rank(catalogue.REPLACEMENT_ORDER, move.component)
+        return not ill or (depended_on and not any(other.is_of(each) for each in self._replacements))
+
+    def _is_ill(self, move: Move) -> bool:
+        return any(each.is_of(move) and not each.seen.well for each in self._running)
+
+    def _earlier(self, move: Move, ill: bool) -> str:
+        """In their order, cures before all others; those of unreachable nodes hold nobody up."""
+        for other in self._replacements:
+            if other.key == move.key:
+                return ""
+            if not self._session(other) and (not ill or self._is_ill(other)):
+                return f"waits for the replacement of {other.component} on {other.node}"
+        return ""
+
+    def _quorum(self, move: Move) -> str:
+        return quorum.waits_for(self._snapshot, move.node_id) if move.component == catalogue.ETCD else ""
+
+    def _remove(self, move: Move) -> str:
+        gap = self._gap(move)
+        return self._workers(gap) or self._unfinished(gap) or self._before(move)
+
+    def _workers(self, gap: Staying | Leaving) -> str:
+        """Whoever runs pods goes before what they depend on."""
+        if self._snapshot.cluster.phase is not ClusterPhase.DELETING or not isinstance(gap, Leaving) or gap.is_worker:
+            return ""
+        left = [other.node.name for other in self._gaps.leaving if other.is_worker]
+        return f"waits for the workers to be released: {', '.join(left)}" if left else ""
+
+    def _before(self, move: Move) -> str:
+        for other in self._moves:
+            if other.key == move.key:
+                return ""
+            if other.action is MoveAction.REMOVE and other.node_id == move.node_id:
+                return f"waits for the removal of {_thing(other)} from {other.node}"
+        return ""
+
+    def _release(self, move: Move) -> str:
+        gap = self._leaving[move.node_id]
+        if gap.held.tasks or gap.needs_host:
+            return f"waits for the removal of everything from {move.node}"
+        host = host_removal(gap)
+        return self._unfinished(gap, lambda removal: removal == host) if host is not None else ""
+
+    def _gap(self, move: Move) -> Staying | Leaving:
+        return self._staying.get(move.node_id) or self._leaving[move.node_id]
+
+    def _unfinished(self, gap: Staying | Leaving, which: Callable[[Removal], bool] | None = None) -> str:
+        """For the first removal under way there that counts: objects hold nothing up."""
+        counts = which or (lambda removal: removal.kind is not RemovalKind.OBJECT)
+        for removal in filter(counts, gap.unfinished):
+            seen = removal_seen(self._snapshot, gap.node.id, removal)
+            thing = "the host" if removal.kind is RemovalKind.HOST else removal.name
+            if seen.failed:
+                return f"stopped, because the removal of {thing} from {gap.node.name} failed: {seen.message}"
+            why = f" ({seen.message})" if seen.message else ""
+            return f"waits for the removal of {thing} from {gap.node.name}{why}"
+        return ""
+
+
+def _thing(move: Move) -> str:
+    return "the host's changes" if move.component == HOST else move.component
