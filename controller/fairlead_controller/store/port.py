@@ -140,6 +140,9 @@ class Events(Protocol):
 
     def after(self, event_id: int, cluster: str = "", node: str = "", limit: int = 500) -> tuple[Event, ...]: ...
     def newest_id(self) -> int: ...
+    def prune(self, before: float) -> int:
+        """Removes events from before that time; how many."""
+        ...
 
 
 class Repositories(Protocol):
@@ -165,6 +168,10 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Repositories], T]) -> T:
         """Runs `work` in one transaction, alone; an exception undoes all of it."""
+        ...
+
+    async def note(self, work: Callable[[Repositories], T]) -> T:
+        """As `write`, cheaper, for what agents report again anyway: a power cut may take the newest of it."""
         ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Signing: the fleet's authority and a cluster's three."""

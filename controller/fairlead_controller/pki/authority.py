@@ -1,0 +1,57 @@
+"""The fleet's authority, and what it signs: nodes, the controller itself, people."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fairlead_controller.model.fleet import AuthorityRecord
+from fairlead_controller.pki.requests import public_key_of
+from fairlead_controller.pki.signing import Profile, PublicKey, Stamp, new_authority, sign
+from fairlead_wire.identity import Principal, Role, server_name
+
+FLEET = "fleet"
+NODE_DAYS = 30
+SERVER_DAYS = 365
+
+
+def new_fleet_authority(fleet_id: str, stamp: Stamp) -> AuthorityRecord:
+    """The authority that the whole fleet trusts and no other."""
+    return new_authority(FLEET, FLEET, f"Fairlead fleet {fleet_id}", stamp)
+
+
+def node_certificate(authority: AuthorityRecord, node_id: str, request: bytes, stamp: Stamp) -> bytes:
+    """A node's certificate followed by the authority's, PEM, for 30 days. Raises Invalid for a bad request (DER)."""
+    profile = Profile(node_id, Role.AGENT.value, client=True, days=NODE_DAYS)
+    return chain(authority, public_key_of(request), profile, stamp)
+
+
+def person_certificate(
+    authority: AuthorityRecord, principal: Principal, public_key: PublicKey, days: int, stamp: Stamp
+) -> bytes:
+    """The certificate of a person or program followed by the authority's, PEM."""
+    profile = Profile(principal.name, principal.role.value, client=True, days=days)
+    return chain(authority, public_key, profile, stamp)
+
+
+def server_certificate(
+    authority: AuthorityRecord, fleet_id: str, public_key: ec.EllipticCurvePublicKey, stamp: Stamp
+) -> bytes:
+    """The controller's own certificate followed by the authority's, PEM: agents look for the digest in this chain."""
+    name = server_name(fleet_id)
+    return chain(authority, public_key, Profile(name, dns_names=(name,), server=True, days=SERVER_DAYS), stamp)
+
+
+def chain(authority: AuthorityRecord, public_key: PublicKey, profile: Profile, stamp: Stamp) -> bytes:
+    """Leaf first, the authority last, PEM."""
+    return sign(authority, public_key, profile, stamp) + authority.certificate
+
+
+def is_issued_by(authority: AuthorityRecord, certificate: x509.Certificate) -> bool:
+    """Whether the authority signed it, at whatever time: its end is for the caller to judge."""
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
