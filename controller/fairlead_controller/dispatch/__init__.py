@@ -1,0 +1,1 @@
+"""The agents' side of gRPC: enrolment, sessions, assignments, relays."""

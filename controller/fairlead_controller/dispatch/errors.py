@@ -1,0 +1,92 @@
+"""What a handler raises becomes a gRPC status that says what to do next, and never a traceback at the peer."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+
+from fairlead_wire.errors import FairleadError
+from fairlead_wire.status import to_status
+
+_log = structlog.get_logger(__name__)
+
+_MAKERS: dict[tuple[bool, bool], tuple[str, Callable[..., Any]]] = {
+    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
+    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
+    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
+    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
+}
+
+
+class Internal(FairleadError):
+    """A fault of ours. The reference is all that a peer learns of it; the log has the rest."""
+
+    code = "INTERNAL"
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """The outermost interceptor of both listeners."""
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        handler = await continuation(details)
+        return handler and _guarded(handler, details.method)
+
+
+def _guarded(handler: Any, method: str) -> Any:
+    kind, maker = _MAKERS[handler.request_streaming, handler.response_streaming]
+    behaviour = (_streaming if handler.response_streaming else _single)(getattr(handler, kind), method)
+    return maker(behaviour, handler.request_deserializer, handler.response_serializer)
+
+
+def _single(inner: Any, method: str) -> Any:
+    async def behaviour(request: Any, context: Any) -> Any:
+        try:
+            answer = inner(request, context)
+            return await answer if inspect.isawaitable(answer) else answer
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            await _abort(context, error, method)
+
+    return behaviour
+
+
+def _streaming(inner: Any, method: str) -> Any:
+    async def behaviour(request: Any, context: Any) -> None:
+        try:
+            answer = inner(request, context)
+            if inspect.isawaitable(answer):  # it writes to the context by itself
+                await answer
+                return
+            async for message in answer:
+                await context.write(message)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            await _abort(context, error, method)
+
+    return behaviour
+
+
+async def _abort(context: Any, error: Exception, method: str) -> NoReturn:
+    if context.cancelled() or context.done():
+        raise asyncio.CancelledError from error  # nobody is left to be told
+    await context.abort_with_status(to_status(_told(error, method)))
+    raise AssertionError("abort_with_status always raises")
+
+
+def _told(error: Exception, method: str) -> FairleadError:
+    if isinstance(error, FairleadError):
+        return error
+    reference = secrets.token_hex(4)
+    _log.error("a call failed unexpectedly", method=method, reference=reference, exc_info=error)
+    return Internal(
+        f"The controller failed inside (reference {reference}).",
+        "Look for that reference in the controller's log and report what stands there.",
+    )

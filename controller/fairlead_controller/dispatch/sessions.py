@@ -1,0 +1,135 @@
+"""All sessions: at most one a node, the newest; and who has missed three heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from fairlead_controller.dispatch.background import Background
+from fairlead_controller.dispatch.greeting import Greeted, greet
+from fairlead_controller.dispatch.observations import ObservationBook
+from fairlead_controller.dispatch.presence import Presence
+from fairlead_controller.dispatch.session import Session
+from fairlead_controller.feed import Feed
+from fairlead_controller.model.event import Event
+from fairlead_controller.ports import Clock
+from fairlead_controller.store.port import Repositories, Store
+from fairlead_wire.assignment import Observation
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """Seconds. SwarmKit's figures: a period of 5 s ± 0.5 s, lost after three (moby/swarmkit, manager/dispatcher)."""
+
+    heartbeat: float = 5.0
+    jitter: float = 0.5
+    missed: int = 3
+    hello: float = 10.0
+
+
+class SessionBook:
+    """Implements the Sessions port, and is the inbox of every session."""
+
+    def __init__(
+        self, store: Store, feed: Feed, clock: Clock, observations: ObservationBook, settings: SessionSettings
+    ) -> None:
+        self._store, self._feed, self._clock = store, feed, clock
+        self._observations, self._settings = observations, settings
+        self._current: dict[str, Session] = {}
+        self._observed_only: set[str] = set()
+        self._presence = Presence(clock.now, self._lost)
+        self._background = Background()
+        self.wake: Callable[[str], None] = lambda cluster: None
+
+    def reachable(self) -> frozenset[str]:
+        """Nodes heard of in time, without those that may only be observed: nothing is planned on them."""
+        return self._presence.present() - self._observed_only
+
+    def last_seen(self) -> Mapping[str, float]:
+        return self._presence.last_seen()
+
+    def push(self, node_id: str) -> None:
+        if (session := self._current.get(node_id)) is not None:
+            session.push()
+
+    def session(self, node_id: str) -> Session | None:
+        """The node's session at this moment."""
+        return self._current.get(node_id)
+
+    async def begin(self, node_id: str, greeted: Greeted, key_digest: str) -> Session:
+        """The node's next session; the one before it is ended."""
+        now = self._clock.now()
+        greeting = await self._store.note(
+            partial(greet, node_id=node_id, greeted=greeted, key_digest=key_digest, now=now)
+        )
+        newest = partial(self._store.read, lambda repositories: repositories.assignments.get(node_id))
+        session = Session(greeting, self._heartbeat(), newest, self)
+        self._replace(session)
+        self.heard(session)
+        self._feed.publish("events")
+        for cluster in greeting.clusters:
+            self.wake(cluster)
+        return session
+
+    def detach(self, session: Session) -> None:
+        """The session has ended; its node has until the third heartbeat to come back."""
+        if self._current.get(session.node_id) is session:
+            del self._current[session.node_id]
+
+    def heard(self, session: Session) -> None:
+        if self._current.get(session.node_id) is session:
+            self._presence.heard(session.node_id, session.heartbeat * self._settings.missed)
+
+    def observed(self, session: Session, observations: Iterable[Observation]) -> None:
+        self._observations.take(session.node_id, session.epoch, observations)
+
+    def happened(self, session: Session, kind: str, component: str, message: str) -> None:
+        self._observations.tell(session.node_id, kind, component, message)
+
+    async def close(self) -> None:
+        """Ends every session: agents come back to whoever answers next."""
+        self._presence.close()
+        for session in tuple(self._current.values()):
+            session.end("The controller is being stopped.", "Try again: it is expected back.")
+        await self._background.close()
+
+    def _replace(self, session: Session) -> None:
+        before = self._current.get(session.node_id)
+        if before is not None and before.epoch > session.epoch:
+            session.end("A newer session of this node took its place.", "End one of the two agents.")
+            return
+        self._current[session.node_id] = session
+        (self._observed_only.add if session.observed_only else self._observed_only.discard)(session.node_id)
+        self._observations.begin(session.node_id, session.epoch)
+        if before is not None:
+            before.end(
+                "A newer session of this node took its place.",
+                "If two servers share this identity, enrol one of them again.",
+            )
+
+    def _heartbeat(self) -> float:
+        random = int.from_bytes(self._clock.random_bytes(4)) / 2**32
+        return self._settings.heartbeat + self._settings.jitter * (2 * random - 1)
+
+    def _lost(self, node_id: str) -> None:
+        if (session := self._current.get(node_id)) is not None:
+            session.end("Three heartbeats were missed.", "Look at the agent's log and at the network between.")
+        self._background.start(self._tell_lost(node_id), f"node {node_id} is unreachable")
+
+    async def _tell_lost(self, node_id: str) -> None:
+        seen, now = self._presence.last_seen().get(node_id, 0.0), self._clock.now()
+        clusters = await self._store.note(partial(_record_lost, node_id=node_id, seen=seen, now=now))
+        self._feed.publish("events")
+        for cluster in clusters:
+            self.wake(cluster)
+
+
+def _record_lost(repositories: Repositories, node_id: str, seen: float, now: float) -> frozenset[str]:
+    repositories.nodes.touch({node_id: seen})
+    node = repositories.nodes.get(node_id)
+    clusters = frozenset(claim.cluster for claim in repositories.claims.all() if claim.node_id == node_id)
+    if node is not None:
+        message = f"{node.name} missed three heartbeats and is unreachable; what runs on it is left as it is."
+        repositories.events.append(Event("node-unreachable", message, next(iter(clusters), ""), node.name), now)
+    return clusters

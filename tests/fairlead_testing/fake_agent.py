@@ -1,0 +1,198 @@
+"""An agent that does what a test tells it: real gRPC over mutual TLS, no Docker behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import grpc
+
+from fairlead.agent.v1 import enrollment_pb2, session_pb2
+from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
+from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub, RelayServiceStub, SessionServiceStub
+from fairlead_wire.assignment import Assignment, Increment, Observation, Subject, apply_increment
+from fairlead_wire.channels import Credentials, fetch_authority, open_channel
+from fairlead_wire.codec import from_message, to_message
+from fairlead_wire.facts import Facts
+from fairlead_wire.identity import PrivateKey, key_pem, new_key, request_der
+from fairlead_wire.task import TaskState
+from fairlead_wire.token import parse_token
+
+DEADLINE = 10.0
+COMPLETE, INCREMENTAL = session_pb2.ASSIGNMENT_TYPE_COMPLETE, session_pb2.ASSIGNMENT_TYPE_INCREMENTAL
+
+
+async def enrol(endpoint: str, token: str, facts: Facts, key: PrivateKey) -> tuple[str, Credentials, str]:
+    """Enrols as the real agent does: the authority first, then the token. Node id, identity, fleet endpoint."""
+    parsed = parse_token(token)
+    authority = await fetch_authority(endpoint, parsed.authority_digest, DEADLINE)
+    # The fleet's name is not known before enrolment: the certificate of the served chain has it.
+    fleet_id = _fleet_of(authority)
+    async with open_channel(endpoint, Credentials(fleet_id, authority)) as channel:
+        answer = await EnrollmentServiceStub(channel).Enroll(
+            enrollment_pb2.EnrollRequest(
+                token_secret=parsed.secret, csr=request_der(key), facts=to_message(facts, enrollment_pb2.Facts)
+            ),
+            timeout=DEADLINE,
+        )
+    identity = Credentials(answer.fleet_id, authority, answer.certificate_chain.encode(), key_pem(key))
+    return answer.node_id, identity, answer.fleet_endpoint
+
+
+def _fleet_of(authority: bytes) -> str:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.load_pem_x509_certificate(authority).subject
+    return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).rpartition(" ")[2]
+
+
+@dataclass
+class FakeSession:
+    """One session, message by message."""
+
+    call: Any
+    held: Assignment = field(default_factory=Assignment)
+    sequence: int = 0
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def hello(self, facts: Facts, generation: int = 0, revision: int | None = None) -> session_pb2.Welcome:
+        """Says hello with what is held, and waits for the welcome."""
+        hello = session_pb2.Hello(
+            facts=to_message(facts, enrollment_pb2.Facts),
+            boot_id="boot",
+            cluster=self.held.cluster,
+            revision=self.held.revision if revision is None else revision,
+            generation=generation,
+        )
+        await self.send(session_pb2.SessionRequest(hello=hello))
+        return (await self.receive()).welcome
+
+    async def send(self, message: session_pb2.SessionRequest) -> None:
+        async with asyncio.timeout(DEADLINE), self._writing:
+            await self.call.write(message)
+
+    async def receive(self) -> session_pb2.SessionResponse:
+        """The next message. Raises grpc.RpcError when the session was ended, EOFError when it just ended."""
+        async with asyncio.timeout(DEADLINE):
+            message = await self.call.read()
+        if message is grpc.aio.EOF:
+            if await self.call.code() is not grpc.StatusCode.OK:
+                await self.call  # raises
+            raise EOFError
+        return message  # type: ignore[no-any-return]
+
+    async def assignment(self) -> session_pb2.Assignment:
+        """The next message, which must be an assignment, taken in. Raises GapError where the real agent does."""
+        message = await self.receive()
+        assert message.HasField("assignment"), message
+        self.take(message.assignment)
+        return message.assignment
+
+    def take(self, message: session_pb2.Assignment) -> None:
+        held = self.held if message.type == INCREMENTAL else Assignment()
+        self.held = apply_increment(held, from_message(message, Increment))
+
+    async def heartbeat(self) -> None:
+        await self.send(session_pb2.SessionRequest(heartbeat=session_pb2.Heartbeat()))
+
+    async def observe(self, *observations: Observation) -> None:
+        """Reports, numbering what has no number."""
+        numbered = [self._numbered(item) for item in observations]
+        message = session_pb2.Observations(
+            revision=self.held.revision,
+            observations=[to_message(item, session_pb2.Observation) for item in numbered],
+        )
+        await self.send(session_pb2.SessionRequest(observations=message))
+
+    async def happened(self, kind: str, component: str, message: str) -> None:
+        happening = session_pb2.Happening(kind=kind, component=component, message=message)
+        await self.send(session_pb2.SessionRequest(happening=happening))
+
+    async def end(self) -> None:
+        await self.call.done_writing()
+
+    def _numbered(self, observation: Observation) -> Observation:
+        self.sequence = max(self.sequence + 1, observation.sequence)
+        return observation if observation.sequence else replace(observation, sequence=self.sequence)
+
+
+@dataclass
+class FakeAgent:
+    """An enrolled agent. `held` survives its sessions, as the journal of a real one does."""
+
+    endpoint: str
+    credentials: Credentials
+    facts: Facts
+    held: Assignment = field(default_factory=Assignment)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[FakeSession]:
+        """A connection with a Session stream on which nothing was said yet."""
+        async with open_channel(self.endpoint, self.credentials) as channel:
+            call = SessionServiceStub(channel).Session()
+            session = FakeSession(call, self.held)
+            try:
+                yield session
+            finally:
+                self.held = session.held
+                call.cancel()
+
+    @asynccontextmanager
+    async def relay(self, relay_id: str) -> AsyncIterator[Any]:
+        """A Relay stream that has said which relay it carries."""
+        async with open_channel(self.endpoint, self.credentials) as channel:
+            call = RelayServiceStub(channel).Relay()
+            try:
+                await call.write(session_pb2.RelayRequest(relay_id=relay_id))
+                yield call
+            finally:
+                call.cancel()
+
+    async def issue(self, cluster: str, *paths: str) -> session_pb2.IssueCertificatesResponse:
+        requests = [session_pb2.CertificateRequest(path=path, csr=request_der(new_key())) for path in paths]
+        async with open_channel(self.endpoint, self.credentials) as channel:
+            return await CertificateServiceStub(channel).IssueCertificates(
+                session_pb2.IssueCertificatesRequest(cluster=cluster, requests=requests), timeout=DEADLINE
+            )
+
+    async def renew(self, key: PrivateKey) -> session_pb2.RenewResponse:
+        async with open_channel(self.endpoint, self.credentials) as channel:
+            return await CertificateServiceStub(channel).Renew(
+                session_pb2.RenewRequest(csr=request_der(key)), timeout=DEADLINE
+            )
+
+    async def obey(self, report: Callable[[Assignment], Iterable[Observation]]) -> None:
+        """Holds a session until it is cancelled, answering each assignment with `report` of it."""
+        async with self.session() as session:
+            welcome = await session.hello(self.facts)
+            beating = asyncio.create_task(_beat(session, welcome.heartbeat_ms / 1000))
+            try:
+                await session.observe(*report(session.held))
+                while (message := await session.call.read()) is not grpc.aio.EOF:
+                    if message.HasField("assignment"):
+                        session.take(message.assignment)
+                        await session.observe(*report(session.held))
+            finally:
+                beating.cancel()
+
+
+async def _beat(session: FakeSession, period: float) -> None:
+    while True:
+        await asyncio.sleep(period)
+        await session.heartbeat()
+
+
+def everything_well(assignment: Assignment) -> Iterable[Observation]:
+    """What an agent reports once all is as it should be."""
+    for task in assignment.tasks:
+        yield Observation(Subject.TASK, task.component, task.hash, TaskState.HEALTHY)
+    for file in assignment.files:
+        yield Observation(Subject.FILE, file.path, file.digest, TaskState.HEALTHY)
+    for object in assignment.objects:
+        yield Observation(Subject.OBJECT, object.name, object.digest, TaskState.HEALTHY)
+    for removal in assignment.removals:
+        yield Observation(Subject.REMOVAL, removal.name, removal.hash, TaskState.REMOVED)
