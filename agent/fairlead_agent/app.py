@@ -1,0 +1,160 @@
+"""`fairlead-agent`: builds every part and runs them until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairlead_agent.config import OBJECTS_AUTHORITY, OBJECTS_CERTIFICATE, Settings, agent_version, settings
+from fairlead_agent.connection import Connection
+from fairlead_agent.effects import HostFailure, Policy
+from fairlead_agent.enrol import Enrolment
+from fairlead_agent.facts import FactsReader
+from fairlead_agent.happenings import Happenings
+from fairlead_agent.host import LinuxHost
+from fairlead_agent.host_paths import HostPaths
+from fairlead_agent.identity_store import IdentityStore
+from fairlead_agent.journal import Journal
+from fairlead_agent.loop import Clock, Loop
+from fairlead_agent.objects import ClusterObjects
+from fairlead_agent.policy import NodePolicy
+from fairlead_agent.policy import load as load_policy
+from fairlead_agent.probes import HostProber
+from fairlead_agent.relay_targets import AllowedTargets
+from fairlead_agent.renewer import Renewer
+from fairlead_agent.reporter import Reporter
+from fairlead_agent.runtime.docker_engine import DockerEngine
+from fairlead_agent.runtime.port import RuntimeFailure
+from fairlead_agent.session import Greeting
+from fairlead_agent.view import Memory
+from fairlead_agent.worker import Worker
+from fairlead_wire.errors import FairleadError
+from fairlead_wire.facts import Facts
+from fairlead_wire.task import TaskSpec
+
+_log = logging.getLogger("fairlead_agent")
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
+
+
+@app.command("run")
+def run_agent(
+    controller: Annotated[str, typer.Option(help="HOST:PORT of the controller's enrolment listener.")],
+    state: Annotated[Path, typer.Option(help="The agent's own directory.")] = Path("/var/lib/fairlead"),
+    host_root: Annotated[str, typer.Option(help="Where the host's / is.")] = "/host",
+    docker: Annotated[str, typer.Option(help="The Engine's socket.")] = "unix:///var/run/docker.sock",
+    address: Annotated[str, typer.Option(help="By which other nodes reach this one, if not found by itself.")] = "",
+) -> None:
+    """Make this server a node and keep it as its controller says."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    asyncio.run(serve(settings(controller, state, host_root, docker, address)))
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the agent's version."""
+    typer.echo(f"fairlead-agent {agent_version()}")
+
+
+def run() -> int:
+    """The console script. What is wrong is told in one sentence."""
+    try:
+        app(standalone_mode=True)
+    except FairleadError as error:
+        sys.stderr.write(f"fairlead-agent: {error}\n")
+        return 1
+    return 0
+
+
+async def serve(chosen: Settings) -> None:
+    """Runs the agent until SIGTERM or SIGINT. Raises Refused for a journal or identity that can't be read."""
+    running = asyncio.create_task(_serve(chosen))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _serve(chosen: Settings) -> None:
+    async with AsyncExitStack() as closing:
+        parts = await _build(chosen, closing)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(parts.loop.run())
+            both.create_task(parts.connection.run(parts.loop))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    loop: Loop
+    connection: Connection
+
+
+async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
+    paths, journal = HostPaths(chosen.host_root), Journal(chosen.state)
+    memory = journal.load()
+    runtime = DockerEngine(chosen.docker)
+    prober, objects = HostProber(paths), ClusterObjects(OBJECTS_CERTIFICATE, OBJECTS_AUTHORITY, paths=paths)
+    for part in (runtime, prober, objects):
+        closing.callback(part.close)
+    policy = await _policy(chosen, runtime)
+    reader = FactsReader(chosen.controller_host, agent_version(), chosen.address, paths)
+    guard = policy.removal_refusal if isinstance(policy, NodePolicy) else policy.file_refusal
+    host = LinuxHost(reader, guard, paths, state=chosen.state)
+    clock = Clock(time.monotonic, time.time, random.SystemRandom().random)
+    reporter, happenings, store = Reporter(), Happenings(), IdentityStore(chosen.state)
+
+    async def facts() -> Facts:
+        return await host.facts(runtime)
+
+    async def greeting() -> Greeting:
+        return Greeting(await facts(), host.boot_id())
+
+    connection = Connection(
+        Enrolment(chosen.controller, store, facts, clock.random),
+        Renewer(store, clock.wall, clock.random),
+        reporter,
+        happenings,
+        AllowedTargets(),
+        greeting,
+        clock.random,
+    )
+
+    async def save(kept: Memory) -> None:
+        await asyncio.to_thread(journal.save, kept)
+
+    worker = Worker(runtime, host, prober, objects, connection, clock.wall, clock.steady)
+    return _Parts(Loop(worker, policy, memory, save, reporter, happenings, clock), connection)
+
+
+async def _policy(chosen: Settings, runtime: DockerEngine) -> Policy:
+    try:
+        policy = load_policy(chosen.state / "policy.json")
+    except HostFailure as error:
+        _log.error("the node's policy: %s", error)
+        return ClosedPolicy(str(error))
+    try:
+        return replace(policy, docker_root=(await runtime.engine()).root)
+    except RuntimeFailure:
+        return policy
+
+
+@dataclass(frozen=True)
+class ClosedPolicy:
+    """Allows nothing, because what it should allow can't be read."""
+
+    reason: str
+
+    def refusal(self, task: TaskSpec) -> str:
+        return self.reason
+
+    def file_refusal(self, path: str) -> str:
+        return self.reason

@@ -1,0 +1,147 @@
+"""Keeps a session with the controller: opens it, and opens it again, for as long as the agent lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+
+import grpc
+
+from fairlead.agent.v1 import session_pb2
+from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub
+from fairlead_agent.effects import RelayTargets
+from fairlead_agent.enrol import Enrolment
+from fairlead_agent.happenings import Happenings
+from fairlead_agent.identity_store import Identity
+from fairlead_agent.renewer import Renewer
+from fairlead_agent.reporter import Reporter
+from fairlead_agent.session import WELCOME_SECONDS, Greeting, Session, Upkeep
+from fairlead_wire.assignment import GapError
+from fairlead_wire.backoff import delays
+from fairlead_wire.channels import open_channel
+from fairlead_wire.errors import FairleadError, Unreachable
+from fairlead_wire.status import from_rpc_error
+
+ISSUE_SECONDS = 15.0
+_LEAST_PAUSE = 0.05
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """Also the Issuer: signatures are asked for over whichever session is open.
+
+    `greeting` gives what the next hello says; `random` numbers in [0, 1).
+    """
+
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        renewer: Renewer,
+        reporter: Reporter,
+        happenings: Happenings,
+        targets: RelayTargets,
+        greeting: Callable[[], Awaitable[Greeting]],
+        random: Callable[[], float],
+        welcome_seconds: float = WELCOME_SECONDS,
+    ) -> None:
+        self._enrolment, self._renewer, self._reporter = enrolment, renewer, reporter
+        self._welcome_seconds = welcome_seconds
+        self._happenings, self._targets, self._greeting, self._random = happenings, targets, greeting, random
+        self._channel: grpc.aio.Channel | None = None
+        self._said, self._refused = "", b""
+
+    async def run(self, upkeep: Upkeep) -> None:
+        """Until it is cancelled. Back-off with full jitter, which starts anew after each welcome."""
+        identity = await self._identity(self._enrolment.store.load())
+        pauses, turn = delays(self._random), 0
+        while True:
+            session, identity = await self._one_session(identity, self._endpoint(identity, turn), upkeep)
+            if session is not None and session.welcome is not None:
+                pauses, self._said = delays(self._random), ""
+            else:
+                identity, turn = await self._identity(identity), turn + 1
+            await asyncio.sleep(max(_LEAST_PAUSE, next(pauses)))
+
+    async def issue(self, cluster: str, requests: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
+        """(path, request DER) → certificate PEM by path. Raises Unreachable without a session, FairleadError."""
+        channel = self._channel
+        if channel is None:
+            raise Unreachable("The controller is away.", "It is asked again when it is back.")
+        message = session_pb2.IssueCertificatesRequest(
+            cluster=cluster,
+            requests=[session_pb2.CertificateRequest(path=path, csr=request) for path, request in requests],
+        )
+        try:
+            answer = await CertificateServiceStub(channel).IssueCertificates(message, timeout=ISSUE_SECONDS)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        return {item.path: item.certificate.encode() for item in answer.certificates}
+
+    async def _identity(self, known: Identity | None) -> Identity:
+        """A token that waits is used first: someone means this server to be a node, perhaps of another fleet."""
+        if known is None:
+            return await self._enrolment.until_enrolled()
+        token_file = self._enrolment.store.fingerprint()
+        if token_file in (b"", self._refused):
+            return known
+        try:
+            return await self._enrolment.once() or known
+        except Unreachable as error:
+            self._say(str(error))
+        except FairleadError as error:
+            self._refused = token_file
+            _log.warning("%s The node stays what it is.", error)
+        return known
+
+    async def _one_session(self, identity: Identity, endpoint: str, upkeep: Upkeep) -> tuple[Session | None, Identity]:
+        session: Session | None = None
+        try:
+            if self._renewer.has_ended(identity):
+                identity = await self._renewer.renew_late(identity, self._enrolment.endpoint)
+            greeting = await self._greeting()
+            async with AsyncExitStack() as stack:
+                control = await stack.enter_async_context(open_channel(endpoint, identity.credentials))
+                bulk = await stack.enter_async_context(open_channel(endpoint, identity.credentials))
+                told = self._reporter, self._happenings
+                session = Session(control, bulk, upkeep, *told, self._targets, self._welcome_seconds)
+                identity = await self._until_end(session, greeting, identity, control)
+        except grpc.RpcError as error:
+            self._say(str(from_rpc_error(error)))
+        except GapError as error:
+            self._say(f"{error}: everything is asked for anew.")
+        except (FairleadError, OSError) as error:
+            self._say(str(error))
+        finally:
+            self._channel = None
+        return session, identity
+
+    async def _until_end(
+        self, session: Session, greeting: Greeting, identity: Identity, control: grpc.aio.Channel
+    ) -> Identity:
+        """The session beside the renewal of its identity, whose new certificate the next session uses."""
+        self._channel = control
+        running = asyncio.create_task(session.run(greeting))
+        renewing = asyncio.create_task(self._renewer.renew_in_time(identity, control))
+        try:
+            await asyncio.wait((running, renewing), return_when=asyncio.FIRST_COMPLETED)
+            if renewing.done() and not running.done():
+                return renewing.result()
+            await running
+            return identity
+        finally:
+            running.cancel()
+            renewing.cancel()
+            await asyncio.gather(running, renewing, return_exceptions=True)
+
+    def _endpoint(self, identity: Identity, turn: int) -> str:
+        """The fleet's own endpoint and, in turn, the same port where enrolment is: a controller may have moved."""
+        host = self._enrolment.endpoint.rpartition(":")[0]
+        port = identity.fleet_endpoint.rpartition(":")[2]
+        return (identity.fleet_endpoint, f"{host}:{port}")[turn % 2]
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self._said:
+            _log.warning(sentence)
+        self._said = sentence

@@ -1,0 +1,69 @@
+"""Keeps the newest observation of each subject and hands out only news, in batches.
+
+The newest wins: what a slow controller missed in between is never sent. Each session is told everything anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fairlead_wire.assignment import Observation, Subject
+from fairlead_wire.task import TaskState
+
+# What happens together is told together: at bring-up ten components change within one blink.
+COALESCE_SECONDS = 0.02
+
+Identity = tuple[Subject, str]
+
+
+class Reporter:
+    """One for an agent; `observed` is called by the loop, `batch` by the session that is open.
+
+    `newest`: what was observed last, by subject.
+    """
+
+    def __init__(self, coalesce: float = COALESCE_SECONDS) -> None:
+        self._coalesce = coalesce
+        self.newest: dict[Identity, Observation] = {}
+        self._told: dict[Identity, Observation] = {}
+        self._sequence = 0
+        self._revision = 0
+        self._news = asyncio.Event()
+
+    def observed(self, revision: int, observations: Iterable[Observation], wall: float) -> None:
+        """All that is known now, at assignment `revision`; `wall`: seconds since 1970."""
+        self._revision = revision
+        stamp = int(wall * 1000)
+        seen = {item.identity: replace(item, observed_ms=stamp) for item in observations}
+        gone = {
+            key: replace(item, state=TaskState.REMOVED, message="", observed_ms=stamp)
+            for key, item in self.newest.items()
+            if key not in seen and item.subject is Subject.ORPHAN
+        }
+        self.newest = {**seen, **gone}
+        if self._pending():
+            self._news.set()
+
+    def begin_session(self) -> None:
+        """Forgets what was told before: it was told to another session."""
+        self._told, self._sequence = {}, 0
+        self._news.set() if self.newest else self._news.clear()
+
+    async def batch(self) -> tuple[int, tuple[Observation, ...]]:
+        """Waits for news; the revision that they refer to, and the newest observation of each changed subject."""
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(self._coalesce)
+            self._news.clear()
+            if pending := self._pending():
+                return self._revision, tuple(self._numbered(item) for item in pending)
+
+    def _pending(self) -> list[Observation]:
+        return [item for key, item in self.newest.items() if not item.same_news(self._told.get(key))]
+
+    def _numbered(self, observation: Observation) -> Observation:
+        self._sequence += 1
+        self._told[observation.identity] = observation
+        return replace(observation, sequence=self._sequence)

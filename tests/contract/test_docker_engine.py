@@ -1,0 +1,222 @@
+"""What only a real Engine can show: what it really made, pulls, and going away in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import secrets
+import tarfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from docker.api.client import APIClient
+
+from fairlead_agent.runtime.container_spec import container
+from fairlead_agent.runtime.docker_engine import DockerEngine
+from fairlead_agent.runtime.port import EngineAway, NoSuchImage, RuntimeEvent, RuntimeFailure
+from fairlead_testing.engine_image import docker_socket
+from fairlead_testing.runtime_bench import Bench
+from fairlead_testing.small_registry import SmallRegistry
+from fairlead_wire.task import Limits, Mount, Propagation, TaskSpec, Variable
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def client() -> Iterator[APIClient]:
+    made = APIClient(f"unix://{docker_socket()}", version="auto", timeout=60)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def engine_bench(engine_image: str) -> AsyncIterator[Bench]:
+    engine = DockerEngine(f"unix://{docker_socket()}")
+    made = Bench(engine, engine_image)
+    yield made
+    await made.clean()
+    engine.close()
+
+
+@pytest.fixture
+def registry(client: APIClient) -> Iterator[SmallRegistry]:
+    made = SmallRegistry(_layer())
+    yield made
+    made.close()
+    with suppress(Exception):
+        client.remove_image(made.reference, force=True)
+
+
+def _layer() -> bytes:
+    """A layer that no Engine has yet, or it would not be pulled."""
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        entry = tarfile.TarInfo("content")
+        entry.size = 256 * 1024
+        archive.addfile(entry, io.BytesIO(secrets.token_bytes(entry.size)))
+    return held.getvalue()
+
+
+class Doorway:
+    """The Engine's socket at another path, which can be shut and opened again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_unix_server(self._pass, self.path)
+
+    async def shut(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.path.unlink(missing_ok=True)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(docker_socket())
+        self._open |= {writer, far_writer}
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._copy(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        sink.transport.abort() if sink.is_closing() else sink.close()
+
+
+@pytest.fixture
+async def doorway(tmp_path: Path) -> AsyncIterator[Doorway]:
+    made = Doorway(tmp_path / "docker.sock")
+    await made.open()
+    yield made
+    await made.shut()
+
+
+async def test_docker_holds_what_the_task_says(engine_bench: Bench, client: APIClient, tmp_path: Path) -> None:
+    spec = TaskSpec(
+        "etcd",
+        engine_bench.image,
+        entrypoint=("sh",),
+        args=("-c", "cat /data/file"),
+        env=(Variable("NAME", "a=b"),),
+        mounts=(Mount(str(tmp_path), "/data", read_only=True, propagation=Propagation.SLAVE),),
+        host_pid=True,
+        limits=Limits(memory_bytes=64 * 1024**2, stop_seconds=33, log_bytes=1024**2, log_files=2),
+    )
+    name = engine_bench.name("etcd")
+    seen = client.inspect_container(await engine_bench.runtime.create(engine_bench.cluster, spec, name))
+    config, host = seen["Config"], seen["HostConfig"]
+    assert (config["Entrypoint"], config["Cmd"], config["User"]) == (["sh"], ["-c", "cat /data/file"], "0:0")
+    assert "NAME=a=b" in config["Env"]
+    assert config["StopTimeout"] == 33
+    assert (host["NetworkMode"], host["PidMode"], host["Privileged"]) == ("host", "host", False)
+    assert host["RestartPolicy"]["Name"] == "always"
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": str(1024**2), "max-file": "2"}}
+    assert host["Memory"] == 64 * 1024**2
+    assert [(m["Source"], m["RW"], m["Propagation"]) for m in seen["Mounts"]] == [(str(tmp_path), False, "rslave")]
+    assert container(seen).hash == spec.hash
+
+
+async def test_a_privileged_task_is_in_the_cgroup_namespace_of_the_host(engine_bench: Bench, client: APIClient) -> None:
+    spec = TaskSpec("kubelet", engine_bench.image, entrypoint=("sh",), privileged=True)
+    name = engine_bench.name("kubelet")
+    seen = client.inspect_container(await engine_bench.runtime.create(engine_bench.cluster, spec, name))
+    assert (seen["HostConfig"]["Privileged"], seen["HostConfig"]["CgroupnsMode"]) == (True, "host")
+
+
+async def test_an_image_is_pulled(engine_bench: Bench, registry: SmallRegistry) -> None:
+    assert not await engine_bench.runtime.has_image(registry.reference)
+    await engine_bench.runtime.pull(registry.reference)
+    assert await engine_bench.runtime.has_image(registry.reference)
+
+
+async def test_a_pull_that_the_registry_refuses_says_why(engine_bench: Bench, registry: SmallRegistry) -> None:
+    registry.blobs.clear()
+    with pytest.raises(NoSuchImage, match=r"small:1 could not be pulled: .+"):
+        await engine_bench.runtime.pull(registry.reference)
+
+
+async def test_a_cancelled_pull_ends_its_thread(engine_bench: Bench, registry: SmallRegistry) -> None:
+    registry.gate.clear()
+    pull = asyncio.create_task(engine_bench.runtime.pull(registry.reference))
+    assert await asyncio.to_thread(registry.asked.wait, 20)
+    pull.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pull
+    await _thread_gone("docker-pull")
+    assert not await engine_bench.runtime.has_image(registry.reference)
+
+
+async def test_a_command_that_hangs_is_left_after_its_time(engine_bench: Bench) -> None:
+    identity = await engine_bench.running("etcd")
+    with pytest.raises(RuntimeFailure, match=r"`sleep` did not end within 0.3 s"):
+        await engine_bench.runtime.run_inside(identity, ("sleep", "60"), 0.3)
+    await _thread_gone("docker-exec")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_events_end_when_the_engine_goes_and_calls_work_when_it_is_back(
+    engine_bench: Bench, doorway: Doorway
+) -> None:
+    engine = DockerEngine(f"unix://{doorway.path}")
+    before = await engine.engine()
+    events, seen = engine.events(), list[RuntimeEvent]()
+    identity = await engine_bench.made("etcd")
+    seen.append(await anext(events))
+    assert (seen[0].action, seen[0].container_id) == ("create", identity)
+    await doorway.shut()
+    async with asyncio.timeout(20):
+        seen += [event async for event in events]
+    with pytest.raises(EngineAway, match="start it on this server"):
+        await engine.containers()
+    await doorway.open()
+    assert await engine.engine() == before
+    engine.close()
+    gc.collect()  # the docker package leaves the socket of a lost connection to the collector, which warns of it
+
+
+async def test_an_engine_that_was_never_there(tmp_path: Path) -> None:
+    engine = DockerEngine(f"unix://{tmp_path}/none.sock")
+    with pytest.raises(EngineAway, match="No such file or directory"):
+        await engine.engine()
+    with pytest.raises(EngineAway):
+        await engine.pull(f"127.0.0.1:1/none:{secrets.token_hex(4)}")
+    assert [event async for event in engine.events()] == []
+    engine.close()
+
+
+async def test_leaving_the_events_ends_their_thread(engine_bench: Bench) -> None:
+    events = engine_bench.runtime.events()
+    await engine_bench.made("etcd")
+    await _first(events)
+    reading = asyncio.create_task(_first(events))
+    await engine_bench.ours()
+    reading.cancel()
+    with suppress(asyncio.CancelledError):
+        await reading
+    await _thread_gone("docker-events")
+
+
+async def _first(events: AsyncIterator[RuntimeEvent]) -> RuntimeEvent:
+    return await anext(events)
+
+
+async def _thread_gone(name: str) -> None:
+    """Joins threads of that name, as their sockets are closed by now."""
+    threads = [thread for thread in threading.enumerate() if thread.name == name]
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 20)
+        assert not thread.is_alive()

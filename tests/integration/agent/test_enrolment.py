@@ -1,0 +1,140 @@
+"""How a server becomes a node, and all the ways in which it must not."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from fairlead_agent.identity_store import IDENTITY, IdentityStore
+from fairlead_testing.connected_agent import connected
+from fairlead_testing.fake_controller import NODE_ID, FakeController, running
+from fairlead_wire.errors import Denied, Refused
+
+DAY = 86_400.0
+
+
+async def _until(wanted: object) -> None:
+    assert callable(wanted)
+    async with asyncio.timeout(20):
+        while not wanted():  # noqa: ASYNC110 - logs and files tell nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_nothing_is_said_to_another_controller(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A bare TLS server of another fleet counts what it is sent after the handshake."""
+    other, ours = FakeController(), FakeController()
+    identity = other.authority.server()
+    (tmp_path / "chain.pem").write_bytes(identity.chain)
+    (tmp_path / "key.pem").write_bytes(identity.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "chain.pem", tmp_path / "key.pem")
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            heard.append(await reader.read())
+        except ConnectionResetError:
+            heard.append(b"")  # gone right after the handshake
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
+    endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, connected(endpoint, tmp_path / "state", token=ours.token()) as agent:
+        await _until(lambda: heard)
+        await _until(lambda: "not the controller that made this join token" in caplog.text)
+        assert heard == [b""]
+        assert (agent.state / "join").exists()
+        assert ours.token().secret not in caplog.text
+        assert caplog.text.count("not the controller that made this join token") == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        (Refused("The join token has expired.", "Make another with `fairlead token create`."), "has expired"),
+        (Denied("The join token was used already.", "Make another with `fairlead token create`."), "was used"),
+    ],
+)
+async def test_a_refused_token_is_told_once_and_the_next_one_is_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, refusal: Refused | Denied, sentence: str
+) -> None:
+    controller = FakeController(refusal=refusal)
+    async with running(controller), connected(controller.enrolment, tmp_path, token=controller.token()) as agent:
+        await _until(lambda: sentence in caplog.text)
+        assert "fairlead token create" in caplog.text
+        controller.refusal = None
+        agent.leave_token(f"{controller.token()}\n")
+        await controller.until_session()
+        assert caplog.text.count(sentence) == 1
+        assert controller.calls["Enroll"] == 2
+
+
+async def test_a_truncated_token_is_told_and_never_sent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    controller = FakeController()
+    async with (
+        running(controller),
+        connected(controller.enrolment, tmp_path, token=str(controller.token())[:-3]) as agent,
+    ):
+        await _until(lambda: "truncated" in caplog.text)
+        assert not controller.calls
+        agent.leave_token(controller.token())
+        await controller.until_session()
+
+
+async def test_an_unreachable_controller_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    controller = FakeController()
+    async with running(controller):
+        endpoint = controller.enrolment
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(connected(endpoint, tmp_path, token=controller.token()))
+        await _until(lambda: "No controller answers" in caplog.text)
+        await stack.enter_async_context(running(controller))
+        await controller.until_session()
+        assert controller.calls["Enroll"] == 1
+
+
+async def test_a_restarted_agent_keeps_its_identity(tmp_path: Path) -> None:
+    controller = FakeController()
+    async with running(controller):
+        async with connected(controller.enrolment, tmp_path, token=controller.token()):
+            await controller.until_session()
+        async with connected(controller.enrolment, tmp_path):
+            await controller.until_session(2)
+        assert controller.calls["Enroll"] == 1
+        identity = IdentityStore(tmp_path).load()
+        assert identity is not None
+        assert identity.node_id == NODE_ID
+        assert "PRIVATE KEY" not in repr(identity)
+
+
+async def test_a_certificate_past_its_share_of_life_is_renewed_over_the_session(tmp_path: Path) -> None:
+    controller = FakeController()
+    async with running(controller):
+        async with connected(controller.enrolment, tmp_path, token=controller.token()):
+            await controller.until_session()
+        before = (tmp_path / IDENTITY).read_bytes()
+        async with connected(controller.enrolment, tmp_path, ahead=20 * DAY) as agent:
+            await controller.until(lambda: controller.calls.get("Renew"))
+            await controller.until_session(3)
+            assert (tmp_path / IDENTITY).read_bytes() != before
+            agent.ahead = 0.0
+
+
+async def test_an_ended_certificate_is_renewed_late_by_proof_of_its_key(tmp_path: Path) -> None:
+    long_ago = FakeController()
+    async with running(long_ago):
+        async with connected(long_ago.enrolment, tmp_path, token=long_ago.token()):
+            await long_ago.until_session()
+        async with connected(long_ago.enrolment, tmp_path, ahead=31 * DAY):
+            await long_ago.until(lambda: long_ago.calls.get("RenewExpired"))
+
+
+async def test_an_identity_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / IDENTITY).write_text('{"format": 99}')
+    with pytest.raises(Refused, match="can't be read"):
+        IdentityStore(tmp_path).load()
