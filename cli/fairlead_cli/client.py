@@ -1,0 +1,122 @@
+"""Calls to the controller: asyncio inside, plain functions outside, a deadline on everything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import grpc
+
+from fairlead.api.v1 import (
+    clusters_pb2_grpc,
+    events_pb2_grpc,
+    nodes_pb2_grpc,
+    operations_pb2_grpc,
+    relays_pb2_grpc,
+)
+from fairlead_cli import contexts
+from fairlead_cli.contexts import Context
+from fairlead_wire.channels import Credentials, open_channel
+from fairlead_wire.errors import FairleadError, Invalid, Unreachable
+
+# Reads take milliseconds; more than this means that nobody is there or that something hangs.
+CALL_SECONDS = 10.0
+# A plan of a thousand nodes takes a second or two.
+PLAN_SECONDS = 60.0
+
+T = TypeVar("T")
+
+
+class Client:
+    """The controller of one context. Methods of the stubs go through `call` and `stream`."""
+
+    def __init__(self, context: Context, channel: grpc.aio.Channel) -> None:
+        self.context = context
+        self._channel = channel
+        self.clusters: Any = clusters_pb2_grpc.ClusterServiceStub(channel)
+        self.nodes: Any = nodes_pb2_grpc.NodeServiceStub(channel)
+        self.tokens: Any = nodes_pb2_grpc.TokenServiceStub(channel)
+        self.events: Any = events_pb2_grpc.EventServiceStub(channel)
+        self.operations: Any = operations_pb2_grpc.OperationServiceStub(channel)
+        self.relays: Any = relays_pb2_grpc.RelayServiceStub(channel)
+
+    async def call(self, method: Callable[..., Awaitable[T]], request: Any, timeout: float = CALL_SECONDS) -> T:
+        """One answer. Raises FairleadError, Unreachable when nobody answers."""
+        try:
+            return await method(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise self.failure(error) from None
+
+    async def stream(self, method: Callable[..., Any], request: Any) -> AsyncIterator[Any]:
+        """Answers until the controller ends them; the connection's keep-alive notices when it is gone."""
+        call = method(request)
+        try:
+            async for message in call:
+                yield message
+        except grpc.RpcError as error:
+            raise self.failure(error) from None
+        finally:
+            call.cancel()
+
+    async def pages(self, method: Callable[..., Any], request: Any, field: str) -> list[Any]:
+        """The entries of all pages of a list."""
+        found: list[Any] = []
+        while True:
+            answer: Any = await self.call(method, request)
+            found += getattr(answer, field)
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    def failure(self, error: grpc.RpcError) -> FairleadError:
+        from fairlead_wire.status import from_rpc_error  # only needed for what goes wrong
+
+        meant = from_rpc_error(error)
+        # Without a next step no controller spoke: the sentence is gRPC's own.
+        if isinstance(meant, Unreachable) and not meant.next_step:
+            return unreachable(self.context, meant.message)
+        return meant
+
+
+@asynccontextmanager
+async def connect(context: Context) -> AsyncIterator[Client]:
+    """Raises Invalid for a context whose PEM texts are none."""
+    credentials = Credentials(
+        context.fleet_id, context.authority.encode(), context.certificate.encode(), context.key.encode()
+    )
+    try:
+        channel = open_channel(context.endpoint, credentials)
+    except (ValueError, TypeError) as error:
+        raise Invalid(
+            f"The context {context.name} can't be used: {error}.",
+            "Make a new one on the controller's machine with `fairlead-controller admin-cert`.",
+        ) from None
+    async with channel:
+        yield Client(context, channel)
+
+
+def run(context_name: str, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+    """Runs `work` with a client of that context (the current one for "")."""
+    context = contexts.find(context_name)
+
+    async def connected() -> T:
+        async with connect(context) as client:
+            return await work(client)
+
+    return asyncio.run(connected())
+
+
+def unreachable(context: Context, reason: str) -> Unreachable:
+    """The sentence for a controller that does not answer, or whose certificate is not the context's."""
+    place = f"{context.endpoint} (context {context.name})"
+    if "handshake" in reason.lower() or "certificate" in reason.lower():
+        return Unreachable(
+            f"The server at {place} and this context do not accept each other's certificates.",
+            "Check when yours ends with `fairlead context ls`, and that the endpoint is this fleet's controller.",
+        )
+    return Unreachable(
+        f"No controller answers at {place}.",
+        "Check that it runs and that nothing blocks the port, or choose another context with `fairlead context use`.",
+    )

@@ -1,0 +1,1 @@
+"""One file a noun. Each is imported only when its command is called."""

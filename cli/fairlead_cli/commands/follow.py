@@ -1,0 +1,58 @@
+"""Following an operation to its end, through restarts of the controller."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from fairlead.api.v1 import operations_pb2
+from fairlead_cli.client import Client
+from fairlead_cli.render.progress import display
+from fairlead_wire.backoff import delays
+from fairlead_wire.errors import FairleadError, Refused, Unreachable
+
+# A controller is back within seconds after a restart; a machine within a minute or two.
+PATIENCE_SECONDS = 120.0
+
+Operation = operations_pb2.Operation
+
+
+async def follow(client: Client, operation: Operation) -> Operation:
+    """Shows the operation until it has ended; returns it. Raises Unreachable when the controller stays away."""
+    with display(time.time) as shown:
+        shown.show(operation)
+        waits, heard = delays(random.random), time.monotonic()
+        while operation.state == operations_pb2.OPERATION_STATE_RUNNING:
+            before = operation
+            try:
+                operation = await _watch(client, operation, shown.show)
+            except Unreachable:
+                if time.monotonic() - heard > PATIENCE_SECONDS:
+                    raise
+                await asyncio.sleep(next(waits))
+            if operation != before:
+                waits, heard = delays(random.random), time.monotonic()
+    return operation
+
+
+async def _watch(client: Client, operation: Operation, show: Callable[[Operation], None]) -> Operation:
+    request = operations_pb2.WatchOperationRequest(name=operation.name)
+    async for answer in client.stream(client.operations.WatchOperation, request):
+        operation = answer.operation
+        show(operation)
+    return operation
+
+
+def check_succeeded(operation: Operation, command: str) -> None:
+    """Raises what an operation that did not succeed means. `command`: what follows or repeats it."""
+    if operation.state == operations_pb2.OPERATION_STATE_FAILED:
+        raise FairleadError(
+            operation.error or "The change failed.", f"Correct what it says; `{command}` goes on from here."
+        )
+    if operation.state == operations_pb2.OPERATION_STATE_SUPERSEDED:
+        raise Refused(
+            "A newer change of this cluster took the place of this one.",
+            f"See it with `fairlead events --follow`; `{command}` makes it yours again.",
+        )

@@ -1,0 +1,1 @@
+"""The people's side of gRPC: one file a service."""

@@ -1,0 +1,39 @@
+"""The audit trail: every call that changes something leaves an event with who did it, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from typing import TypeVar
+
+from fairlead_controller.api.access import principal
+from fairlead_controller.api.parts import Parts
+from fairlead_controller.model.event import Event
+from fairlead_controller.store.port import Repositories
+
+# Each changing method and the kind of the event that it leaves. A test calls them all.
+CHANGING: Mapping[str, str] = {
+    "/fairlead.api.v1.ClusterService/ApplyCluster": "revision-accepted",
+    "/fairlead.api.v1.ClusterService/DeleteCluster": "deletion-accepted",
+    "/fairlead.api.v1.ClusterService/IssueKubeconfig": "kubeconfig-issued",
+    "/fairlead.api.v1.TokenService/CreateToken": "token-created",
+    "/fairlead.api.v1.TokenService/RevokeToken": "token-revoked",
+    "/fairlead.api.v1.RelayService/OpenRelay": "relay-opened",
+}
+
+T = TypeVar("T")
+
+
+def record(repositories: Repositories, at: float, kind: str, message: str, cluster: str = "", node: str = "") -> Event:
+    """Appends an event by whoever made the call that is being handled."""
+    event = Event(kind, message, cluster=cluster, node=node, principal=principal().name)
+    return repositories.events.append(event, at)
+
+
+async def change(parts: Parts, work: Callable[[Repositories], T]) -> T:
+    """Runs a change that records events, then tells those who follow them."""
+    # The store may run it in a thread of its own, which would not know the principal.
+    here = copy_context()
+    result = await parts.store.write(lambda repositories: here.run(work, repositories))
+    parts.feed.publish("events")
+    return result
