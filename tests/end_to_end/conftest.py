@@ -1,0 +1,94 @@
+"""A running lab for all tests of this folder: `fairlead lab up` makes what is missing of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fairlead_cli.lab import front, outer
+from fairlead_cli.lab.names import Lab
+from fairlead_cli.lab.walk import Kubectl
+
+UP_SECONDS = 2400.0  # from nothing: most of it compiles Kubernetes
+COMPONENTS = (
+    "api-proxy",
+    "coredns",
+    "cri-dockerd",
+    "etcd",
+    "flannel",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubelet",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of a run also waits for the lab."""
+    for item in items:
+        if "end_to_end" in item.path.parts:
+            item.add_marker(pytest.mark.timeout(UP_SECONDS + 300))
+
+
+def lab_command(*words: str, timeout: float = UP_SECONDS) -> subprocess.CompletedProcess[str]:
+    """A `fairlead lab` command as people call it."""
+    return subprocess.run(
+        [front.command("fairlead"), "lab", *words], capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+class RunningLab:
+    """The lab, and the commands that a user of it has."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.node = lab.nodes[0]
+        self.kubectl = Kubectl(lab)
+
+    def get(self, *words: str) -> Any:
+        """What `kubectl get … -o json` shows."""
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def on_server(self, script: str, timeout: float = 60) -> str:
+        """What a shell script prints on the server."""
+        result = outer.in_node(self.node, script, timeout=timeout)
+        assert result.ok, result.errors
+        return result.output
+
+    def containers(self) -> list[dict[str, Any]]:
+        """What `docker inspect` tells of every container on the server."""
+        found: list[dict[str, Any]] = json.loads(self.on_server("docker inspect $(docker ps -aq)"))
+        return found
+
+    def component(self, name: str) -> dict[str, Any]:
+        """The one running container of a component."""
+        [found] = [
+            container
+            for container in self.containers()
+            if container["Config"]["Labels"].get("fairlead.component") == name and container["State"]["Running"]
+        ]
+        return found
+
+
+@pytest.fixture(scope="session")
+def lab() -> RunningLab:
+    """The lab, up and walked."""
+    done = lab_command("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return RunningLab(Lab())
+
+
+@pytest.fixture
+def pod(lab: RunningLab) -> Iterator[str]:
+    """A running pod with nginx, deleted at the end."""
+    name = "tested"
+    lab.kubectl("delete", "pod", name, "--ignore-not-found", "--timeout=60s", timeout=70)
+    lab.kubectl("run", name, "--image=nginx", "--port=80", f"--labels=app={name}")
+    lab.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s", timeout=70)
+    yield name
+    lab.kubectl("delete", "pod", name, "--timeout=60s", timeout=70)
