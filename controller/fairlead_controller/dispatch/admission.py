@@ -16,7 +16,8 @@ from fairlead_wire.token import secret_hash
 # RFC 1123 names as Kubernetes takes them for a Node: lower case, labels of 63, 253 in all.
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-LONGEST_HOSTNAME = 253
+# A common name holds 64 characters (RFC 5280, ub-common-name), and the longest of ours is "fairlead:agent:NAME".
+LONGEST_HOSTNAME = 64 - len("fairlead:agent:")
 FROM_ANEW = "Make a new line with `fairlead token create` and paste it on the server."
 
 
@@ -53,7 +54,7 @@ def check_hostname(hostname: str) -> None:
     if len(hostname) > LONGEST_HOSTNAME or not _HOSTNAME.fullmatch(hostname):
         raise Invalid(
             f"The server's host name {hostname[:80]!r} can't be the name of a Kubernetes node: those are lower-case "
-            "letters, digits, '-' and '.' (RFC 1123).",
+            f"letters, digits, '-' and '.' (RFC 1123), here at most {LONGEST_HOSTNAME}.",
             "Set another one with `hostnamectl set-hostname NAME` and start the agent again.",
         )
 

@@ -113,7 +113,7 @@ def with_address(facts: Facts, source: str) -> Facts:
 def _readable(pem: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise Invalid("The ended certificate can't be read.", FROM_ANEW) from None
 
 
