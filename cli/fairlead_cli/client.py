@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -18,6 +21,8 @@ from fairlead.api.v1 import (
 )
 from fairlead_cli import contexts
 from fairlead_cli.contexts import Context
+from fairlead_cli.render.words import span
+from fairlead_wire.backoff import delays
 from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.errors import FairleadError, Invalid, Unreachable
 
@@ -25,6 +30,9 @@ from fairlead_wire.errors import FairleadError, Invalid, Unreachable
 CALL_SECONDS = 10.0
 # A plan of a thousand nodes takes a second or two.
 PLAN_SECONDS = 60.0
+# A controller is back within seconds after a restart; a machine within a minute or two.
+PATIENCE_SECONDS = 120.0
+NEW_CONTEXT = "Make a new one on the controller's machine with `fairlead-controller admin-cert`."
 
 T = TypeVar("T")
 
@@ -60,6 +68,29 @@ class Client:
         finally:
             call.cancel()
 
+    async def following(
+        self,
+        method: Callable[..., Any],
+        request: Any,
+        advance: Callable[[Any, Any], None] = lambda request, answer: None,
+    ) -> AsyncIterator[Any]:
+        """As `stream`, through restarts of the controller; `advance` makes the request go on after an answer.
+
+        Raises Unreachable when the controller stays away.
+        """
+        waits, heard = delays(random.random), time.monotonic()
+        while True:
+            try:
+                async for answer in self.stream(method, request):
+                    advance(request, answer)
+                    waits, heard = delays(random.random), time.monotonic()
+                    yield answer
+                return
+            except Unreachable:
+                if time.monotonic() - heard > PATIENCE_SECONDS:
+                    raise
+            await asyncio.sleep(next(waits))
+
     async def pages(self, method: Callable[..., Any], request: Any, field: str) -> list[Any]:
         """The entries of all pages of a list."""
         found: list[Any] = []
@@ -91,7 +122,7 @@ async def connect(context: Context) -> AsyncIterator[Client]:
     except (ValueError, TypeError) as error:
         raise Invalid(
             f"The context {context.name} can't be used: {error}.",
-            "Make a new one on the controller's machine with `fairlead-controller admin-cert`.",
+            NEW_CONTEXT,
         ) from None
     async with channel:
         yield Client(context, channel)
@@ -109,14 +140,28 @@ def run(context_name: str, work: Callable[[Client], Coroutine[Any, Any, T]]) -> 
 
 
 def unreachable(context: Context, reason: str) -> Unreachable:
-    """The sentence for a controller that does not answer, or whose certificate is not the context's."""
+    """The sentence for a controller that does not answer, or that does not take the context's certificate."""
     place = f"{context.endpoint} (context {context.name})"
+    ended = time.time() - _end_of(context)
+    if ended > 0:
+        return Unreachable(f"Your certificate in context {context.name} ended {span(ended)} ago.", NEW_CONTEXT)
     if "handshake" in reason.lower() or "certificate" in reason.lower():
         return Unreachable(
             f"The server at {place} and this context do not accept each other's certificates.",
-            "Check when yours ends with `fairlead context ls`, and that the endpoint is this fleet's controller.",
+            "Check that the endpoint is this fleet's controller, with `fairlead context ls`.",
         )
     return Unreachable(
         f"No controller answers at {place}.",
         "Check that it runs and that nothing blocks the port, or choose another context with `fairlead context use`.",
     )
+
+
+def _end_of(context: Context) -> float:
+    """When the context's certificate ends, in seconds since 1970; infinite for what is none."""
+    from cryptography import x509  # only needed for what goes wrong
+
+    try:
+        certificate = x509.load_pem_x509_certificate(context.certificate.encode())
+    except ValueError:
+        return math.inf
+    return certificate.not_valid_after_utc.timestamp()

@@ -116,7 +116,8 @@ def _context(path: Path, content: object) -> Context:
     wanted = {item.name for item in fields(Context)}
     if not isinstance(content, dict) or not all(isinstance(content.get(key), str) for key in wanted):
         raise Invalid(f"The context file {path} lacks one of: {', '.join(sorted(wanted))}.", _MAKE_ANEW)
-    return Context(**{key: content[key] for key in wanted})
+    # The file's name is what people choose it by, whatever it was called where it was made.
+    return Context(**{**{key: content[key] for key in wanted}, "name": path.stem})
 
 
 _AFTER_MISSING = "See `fairlead context ls`."

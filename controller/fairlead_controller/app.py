@@ -1,4 +1,7 @@
-"""`fairlead-controller`: init, serve, admin-cert. Everything heavy is imported by the command that needs it."""
+"""`fairlead-controller`: init, serve, admin-cert, backup, restore.
+
+Everything heavy is imported by the command that needs it.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ def init(
 
     new = setup.NewFleet(address, enrol_port, fleet_port)
     key = setup.key_source(key_file, passphrase_file, systemd_credential) or setup.default_key(data)
-    target = context_file or default_context(address)
+    target = context_file or default_context(context_name or address)
     admin = setup.Issued(setup.person(name, PeopleRole.ADMIN), target, context_name)
     fleet = asyncio.run(setup.init(data, new, key, admin, system_clock()))
     typer.echo(f"Made fleet {fleet.id} in {data}; the admin's context is {target}.")
@@ -83,18 +86,25 @@ def init(
 @app.command("admin-cert")
 def admin_cert(
     name: Annotated[str, typer.Option(metavar="NAME", help="Who gets it, as the event log names them.")],
-    context_file: Annotated[Path, typer.Option(metavar="FILE", help="Where the context goes, 0600.")],
+    context_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the context goes; by default to your own ones.")
+    ] = None,
     data: Data = DATA,
     role: Annotated[PeopleRole, typer.Option(help="What they may do.")] = PeopleRole.ADMIN,
     context_name: Annotated[str, typer.Option(metavar="NAME", help="By default the context file's name.")] = "",
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it lasts.")] = 365,
+    key_file: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    systemd_credential: Credential = False,
 ) -> None:
     """Issue a certificate for a person or program, also while the controller runs."""
     from fairlead_controller import setup
 
-    issued = setup.Issued(setup.person(name, role), context_file, context_name, days)
-    fleet = asyncio.run(setup.admin_cert(data, issued, system_clock()))
-    typer.echo(f"Wrote {context_file}: {name} is {role.value} of fleet {fleet.id} for {days} days.")
+    target = context_file or default_context(context_name or name)
+    issued = setup.Issued(setup.person(name, role), target, context_name, days)
+    key = setup.key_source(key_file, passphrase_file, systemd_credential)
+    fleet = asyncio.run(setup.admin_cert(data, issued, system_clock(), key))
+    typer.echo(f"Wrote {target}: {name} is {role.value} of fleet {fleet.id} for {days} days.")
 
 
 @app.command()
@@ -118,6 +128,47 @@ def serve(
     logs.configure(log_format.value)
     key = setup.key_source(key_file, passphrase_file, systemd_credential)
     asyncio.run(run_until_told(Serving(data, listen, enrol_port, fleet_port), key, system_clock()))
+
+
+@app.command()
+def backup(
+    data: Data = DATA,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="By default a new file in DIR/backups.")
+    ] = None,
+) -> None:
+    """Copy the database, also while the controller runs. It does so by itself once a day."""
+    from fairlead_controller import recovery
+
+    made = recovery.backup(data, out, system_clock())
+    typer.echo(f"Wrote {made} ({made.stat().st_size} bytes).")
+    typer.echo("The sealing key is not in it: keep a copy of that key on another machine.")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Option("--from", metavar="FILE", help="A backup of this fleet.")],
+    data: Data = DATA,
+    key_file: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    systemd_credential: Credential = False,
+) -> None:
+    """Put a backup in the place of the database. The controller must be stopped; agents go on as they are.
+
+    Afterwards it only observes, until an admin has looked at its plan and confirms it.
+    """
+    os.umask(0o077)
+    from fairlead_controller import recovery, setup
+
+    key = setup.key_source(key_file, passphrase_file, systemd_credential)
+    done = asyncio.run(recovery.restore(data, source, key, system_clock()))
+    typer.echo(f"Restored fleet {done.fleet.id} from {source}; its generation is {done.fleet.generation} now.")
+    if done.replaced is not None:
+        typer.echo(f"The database that was there is kept as {done.replaced}.")
+    if done.revoked:
+        typer.echo(f"{done.revoked} join token(s) that may have been used since are revoked.")
+    typer.echo(f"Next: fairlead-controller serve --data {data}")
+    typer.echo("Then: fairlead fleet show, and fairlead fleet confirm; until then nothing is changed anywhere.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -67,8 +67,8 @@ def check_port(port: int) -> None:
         raise Invalid(f"{port} is not a port.", "Give a number from 1 to 65535.")
 
 
-def default_context(address: str, environment: Mapping[str, str] = os.environ) -> Path:
+def default_context(name: str, environment: Mapping[str, str] = os.environ) -> Path:
     """Where `fairlead` on this machine looks for its contexts."""
     configured = environment.get("FAIRLEAD_CONFIG")
     folder = Path(configured) if configured else Path.home() / ".config" / "fairlead"
-    return folder / "contexts" / f"{address.replace(':', '-').strip('[]')}.json"
+    return folder / "contexts" / f"{name.replace(':', '-').strip('[]')}.json"

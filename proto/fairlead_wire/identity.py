@@ -31,11 +31,6 @@ class Principal:
     role: Role
 
 
-def server_name(fleet_id: str) -> str:
-    """The fixed name in the controller's certificate, so that a moved controller needs no new one."""
-    return f"controller.{fleet_id}"
-
-
 def new_key() -> PrivateKey:
     """A P-256 key: 55,000 a second where RSA-2048 makes 23."""
     return ec.generate_private_key(ec.SECP256R1())

@@ -61,8 +61,8 @@ class RunningLab:
         return result.output
 
     def containers(self) -> list[dict[str, Any]]:
-        """What `docker inspect` tells of every container on the server."""
-        found: list[dict[str, Any]] = json.loads(self.on_server("docker inspect $(docker ps -aq)"))
+        """What `docker inspect` tells of every container on the server; one may go while we look."""
+        found: list[dict[str, Any]] = json.loads(self.on_server("docker inspect $(docker ps -aq) 2>/dev/null; true"))
         return found
 
     def component(self, name: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -17,9 +19,10 @@ AGAIN_SECONDS = 20.0  # "takes seconds": a dozen looks at what is there already
 
 
 def identities(lab: RunningLab) -> set[tuple[str, str]]:
-    """Every container, here and on the server, with the time of its last start."""
+    """Every running container, here and on the server, with the time of its start; what ended may be cleared away."""
     here = json.loads(outer.docker("inspect", *outer.names("container", lab.lab.label)))
-    return {(one["Id"], one["State"]["StartedAt"]) for one in [*here, *lab.containers()]}
+    every = [one for one in [*here, *lab.containers()] if one["State"]["Running"]]
+    return {(one["Id"], one["State"]["StartedAt"]) for one in every}
 
 
 def test_a_second_run_changes_nothing_and_takes_seconds(lab: RunningLab) -> None:
@@ -77,6 +80,17 @@ def test_without_the_controller_a_lost_component_comes_back(lab: RunningLab) -> 
 def running_ids(lab: RunningLab, component: str) -> list[str]:
     """The ids of a component's running containers."""
     return lab.on_server(f"docker ps -q --no-trunc --filter label=fairlead.component={component}").split()
+
+
+def test_after_a_power_cut_the_same_command_brings_everything_back(lab: RunningLab) -> None:
+    process = controller_process.process(lab.lab)
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+    outer.docker("kill", lab.node, lab.lab.registry)
+    done = lab_command("up", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    walked = lab_command("walk", timeout=600)
+    assert walked.returncode == 0, walked.stdout + walked.stderr
 
 
 def leftovers() -> dict[str, set[str]]:

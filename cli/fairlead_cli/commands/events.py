@@ -35,6 +35,7 @@ def events(
     """Show events, oldest first. With -o json: an array, or with --follow one object a line."""
 
     async def work(client: Client) -> None:
+        newest = await _newest(client) if follow else 0
         request = events_pb2.ListEventsRequest(cluster=cluster, node=node, page_size=last)
         listed = (await client.call(client.events.ListEvents, request)).events
         if output is Format.JSON and not follow:
@@ -44,15 +45,26 @@ def events(
         for event in listed:
             say(line(event))
         if follow:
-            await _follow(client, cluster, node, listed[-1].id if listed else 0, line)
+            after = max(newest, *(event.id for event in listed)) if listed else newest
+            await _follow(client, cluster, node, after, line)
 
     run(context, work)
 
 
 async def _follow(client: Client, cluster: str, node: str, after: int, line: Callable[[events_pb2.Event], str]) -> None:
     request = events_pb2.WatchEventsRequest(cluster=cluster, node=node, after_id=after)
-    async for answer in client.stream(client.events.WatchEvents, request):
+    async for answer in client.following(client.events.WatchEvents, request, _go_on):
         say(line(answer.event))
+
+
+def _go_on(request: events_pb2.WatchEventsRequest, answer: events_pb2.WatchEventsResponse) -> None:
+    request.after_id = answer.event.id
+
+
+async def _newest(client: Client) -> int:
+    """The newest event of all, so that none is missed between a list that may be empty and the following of it."""
+    listed = (await client.call(client.events.ListEvents, events_pb2.ListEventsRequest(page_size=1))).events
+    return listed[-1].id if listed else 0
 
 
 def event_line(event: events_pb2.Event) -> str:

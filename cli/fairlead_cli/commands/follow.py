@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
-from collections.abc import Callable
 
 from fairlead.api.v1 import operations_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.render.progress import display
-from fairlead_wire.backoff import delays
-from fairlead_wire.errors import FairleadError, Refused, Unreachable
-
-# A controller is back within seconds after a restart; a machine within a minute or two.
-PATIENCE_SECONDS = 120.0
+from fairlead_wire.errors import FairleadError, Refused
 
 Operation = operations_pb2.Operation
 
 
 async def follow(client: Client, operation: Operation) -> Operation:
     """Shows the operation until it has ended; returns it. Raises Unreachable when the controller stays away."""
+    request = operations_pb2.WatchOperationRequest(name=operation.name)
     with display(time.time) as shown:
         shown.show(operation)
-        waits, heard = delays(random.random), time.monotonic()
-        while operation.state == operations_pb2.OPERATION_STATE_RUNNING:
-            before = operation
-            try:
-                operation = await _watch(client, operation, shown.show)
-            except Unreachable:
-                if time.monotonic() - heard > PATIENCE_SECONDS:
-                    raise
-                await asyncio.sleep(next(waits))
-            if operation != before:
-                waits, heard = delays(random.random), time.monotonic()
-    return operation
-
-
-async def _watch(client: Client, operation: Operation, show: Callable[[Operation], None]) -> Operation:
-    request = operations_pb2.WatchOperationRequest(name=operation.name)
-    async for answer in client.stream(client.operations.WatchOperation, request):
-        operation = answer.operation
-        show(operation)
+        if operation.state == operations_pb2.OPERATION_STATE_RUNNING:
+            async for answer in client.following(client.operations.WatchOperation, request):
+                operation = answer.operation
+                shown.show(operation)
     return operation
 
 

@@ -23,6 +23,7 @@ def load(name: str, lazy: Lazy) -> Any:
     """The real command."""
     module, _, attribute = lazy.target.partition(":")
     app: typer.Typer = getattr(import_module(module), attribute)
+    app.rich_markup_mode = None  # one look for all, and help without loading rich
     command = typer.main.get_command(app)
     command.name = name
     return command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -14,9 +15,10 @@ from fairlead_cli.client import Client
 from fairlead_cli.commands.options import Format, Output, examples, run, single
 from fairlead_cli.lookup import list_clusters, list_nodes
 from fairlead_cli.render.clusters import clusters_table, troubles
-from fairlead_cli.render.console import is_terminal, say
+from fairlead_cli.render.console import is_terminal, note, say
 from fairlead_cli.render.nodes import nodes_table
 from fairlead_cli.render.plain import json_line, json_text, plain
+from fairlead_wire.errors import Unreachable
 
 # What no event tells of (times since, a node that falls silent) is looked up again so often.
 REFRESH_SECONDS = 2.0
@@ -77,16 +79,21 @@ def _screen(output: Format) -> Callable[[Clusters, Nodes], None]:
 async def _watch(client: Client, show: Callable[[Clusters, Nodes], None]) -> None:
     news = asyncio.Event()
     listening = asyncio.create_task(_listen(client, news))
+    listening.add_done_callback(lambda _: news.set())
     try:
         while not listening.done():
-            show(*await look(client))
             news.clear()
-            await asyncio.wait([asyncio.create_task(news.wait()), listening], timeout=REFRESH_SECONDS)
+            try:
+                show(*await look(client))
+            except Unreachable as error:
+                note(f"{error.message} Trying again.")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), REFRESH_SECONDS)
         await listening
     finally:
         listening.cancel()
 
 
 async def _listen(client: Client, news: asyncio.Event) -> None:
-    async for _ in client.stream(client.events.WatchEvents, events_pb2.WatchEventsRequest()):
+    async for _ in client.following(client.events.WatchEvents, events_pb2.WatchEventsRequest()):
         news.set()

@@ -15,7 +15,9 @@ from fairlead_cli.images.builder import Builder, Built
 from fairlead_cli.images.engine import Engine
 from fairlead_cli.images.render import live
 
-app = typer.Typer(no_args_is_help=True, help="Container images: build them from source, see which are there.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Container images: build them from source, see which are there."
+)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Recipes or image names; all without.", show_default=False)]
 Output = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to print.")]

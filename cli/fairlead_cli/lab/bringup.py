@@ -31,10 +31,10 @@ def steps(lab: Lab) -> list[Step]:
         Step("registry", "Registry", partial(find_registry, lab, stock), partial(make_registry, lab, stock), AFTER_LAB),
         Step("controller", "Controller", partial(find_controller, lab), partial(start_controller, lab), ("network",)),
     ]
-    agents = tuple(f"agent {node}" for node in lab.nodes)
+    prepared = tuple(f"{what} {node}" for node in lab.nodes for what in ("agent", "images"))
     end = [
         Step("kubectl", "kubectl", find_kubectl, kubectl.ensure, ("images",)),
-        Step("cluster", "Cluster", partial(find_cluster, lab), partial(make_cluster, lab), (*agents, "kubectl")),
+        Step("cluster", "Cluster", partial(find_cluster, lab), partial(make_cluster, lab), (*prepared, "kubectl")),
         Step("walk", "A pod in it", partial(find_walk, lab), partial(walk.walk, lab), ("cluster", "registry")),
     ]
     return shared + [step for node in lab.nodes for step in steps_of_server(lab, node, stock)] + end
@@ -51,8 +51,8 @@ def steps_of_server(lab: Lab, node: str, stock: images.Stock) -> list[Step]:
     heard, install_it = partial(find_agent, lab, node, stock), partial(install_agent, lab, node, stock)
     return [
         Step(server, f"Server {node}", there, make, AFTER_LAB),
+        Step(agent, f"Agent on {node}", heard, install_it, (server, "images", "controller")),
         Step(load, f"Images on {node}", loaded, fill, (server, "images")),
-        Step(agent, f"Agent on {node}", heard, install_it, (load, "controller")),
     ]
 
 
@@ -109,14 +109,14 @@ def make_server(lab: Lab, node: str, stock: images.Stock, say: Say) -> str:
 
 
 def find_loaded(node: str, stock: images.Stock) -> str | None:
-    """Whether a server's Docker has all images as they are now."""
-    wanted = stock.get(*images.FOR_SERVERS)
+    """Whether a server's Docker has the components' images as they are now."""
+    wanted = stock.get(*images.COMPONENTS)
     return None if images.lacking_on(node, wanted) else f"{len(wanted)} images"
 
 
 def load_images(node: str, stock: images.Stock, say: Say) -> str:
     """Loads into a server's Docker what it lacks."""
-    return images.load(node, stock.get(*images.FOR_SERVERS), say)
+    return images.load(node, stock.get(*images.COMPONENTS), say)
 
 
 def find_registry(lab: Lab, stock: images.Stock) -> str | None:
@@ -151,9 +151,10 @@ def find_agent(lab: Lab, node: str, stock: images.Stock) -> str | None:
 
 
 def install_agent(lab: Lab, node: str, stock: images.Stock, say: Say) -> str:
-    """Pastes on the server what `fairlead token create` prints."""
-    say("running the lines of `fairlead token create`")
+    """Does on the server what `fairlead token create` tells: loads the agent's image and pastes its lines."""
     [agent] = stock.get(images.AGENT)
+    images.load(node, [agent], say)
+    say("running the lines of `fairlead token create`")
     return install.ensure(lab, node, agent.image_id)
 
 

@@ -43,7 +43,7 @@ def ensure(lab: Lab, say: Say) -> str:
     front.fairlead(lab, "kubeconfig", lab.name, "--out", str(lab.kubeconfig))
     until(
         lambda: is_ready(lab),
-        what=f"{', '.join(lab.nodes)} are Ready",
+        what=f"every server is a Ready node ({', '.join(lab.nodes)})",
         timeout=READY_SECONDS,
         advice=lambda: f"`{front.shown('fairlead')} status --watch` tells what each component does",
         period=0.5,

@@ -102,5 +102,5 @@ def next_commands(lab: Lab) -> list[str]:
         f"  {fairlead}{chosen} status --watch",
         f"  KUBECONFIG={front.shorter(lab.kubeconfig)} {typed} get pods --all-namespaces",
         f"  KUBECONFIG={front.shorter(lab.kubeconfig)} {typed} create -f {front.shorter(walking.MANIFEST)}",
-        f"It all goes away with `{fairlead} lab down`.",
+        f"It all goes away with `{fairlead} lab down{'' if lab.name == Lab().name else f' --name {lab.name}'}`.",
     ]

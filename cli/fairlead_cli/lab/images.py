@@ -14,11 +14,10 @@ from fairlead_cli.lab.steps import Say
 
 SERVER, REGISTRY, NGINX, AGENT = "lab-node", "registry", "nginx", "agent"
 FOR_THE_LAB = (SERVER, REGISTRY, NGINX)
-# What a one-server cluster runs, and the agent. The layers that several share come with the first: an Engine that
+# What a one-server cluster runs. The layers that several share come with the first: an Engine that
 # loads two such images at once unpacks them twice.
-FOR_SERVERS = (
+COMPONENTS = (
     "kubelet",
-    AGENT,
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
@@ -30,6 +29,7 @@ FOR_SERVERS = (
     "api-proxy",
     "pause",
 )
+FOR_SERVERS = (AGENT, *COMPONENTS)
 AT_ONCE = 3
 LOAD_SECONDS = 300.0
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from fairlead_cli.lab import front, outer
 from fairlead_cli.lab.names import Lab
 from fairlead_cli.lab.processes import LabError
 from fairlead_cli.lab.wait import until
 
 AGENT = "fairlead-agent"
+START = "docker run "
 INSTALL_SECONDS = 60.0
 ENROL_SECONDS = 60.0
 
@@ -26,15 +29,24 @@ def agent_runs(node: str, image_id: str) -> bool:
 
 def connected(lab: Lab) -> set[str]:
     """The names of the nodes whose agents the controller hears."""
-    return {node["name"].rpartition("/")[2] for node in nodes(lab) if is_heard(node)}
+    return {name_of(node) for node in nodes(lab) if is_heard(node)}
+
+
+def enrolled(lab: Lab) -> set[str]:
+    """The names of all nodes that the controller knows."""
+    return {name_of(node) for node in nodes(lab)}
 
 
 def nodes(lab: Lab) -> list[dict[str, str]]:
     """What the controller tells about the nodes of its fleet, nothing while it does not answer."""
-    if not front.try_fairlead(lab, "node", "ls", "-o", "json", timeout=15).ok:
-        return []
-    found: list[dict[str, str]] = front.fairlead_json(lab, "node", "ls")
+    result = front.try_fairlead(lab, "node", "ls", "-o", "json", timeout=15)
+    found: list[dict[str, str]] = json.loads(result.output) if result.ok else []
     return found
+
+
+def name_of(node: dict[str, str]) -> str:
+    """A node's name, without the collection that it is in."""
+    return node["name"].rpartition("/")[2]
 
 
 def is_heard(node: dict[str, str]) -> bool:
@@ -45,14 +57,28 @@ def is_heard(node: dict[str, str]) -> bool:
 def install(lab: Lab, node: str, image_id: str) -> None:
     """Runs on the server the lines that `fairlead token create` prints.
 
-    They go in by standard input, as if pasted: the token in them is a secret, and a command line is no place for one.
-    An agent of another build makes room; what it knows lies in /var/lib/fairlead and stays.
+    An agent of another build makes room for a new container; the node is enrolled already, so that needs no token.
     """
     if agent_runs(node, image_id):
         return
     outer.in_node(node, f"docker rm --force {AGENT}")
+    kept = lab.folder / "servers" / f"{node}.agent"
+    if kept.exists() and node in enrolled(lab):
+        paste(node, kept.read_text(encoding="utf-8"))
+        return
     token = front.fairlead_json(lab, "token", "create", "--cluster", lab.name)
-    done = outer.try_docker("exec", "-i", node, "sh", "-e", timeout=INSTALL_SECONDS, stdin=token["command"])
+    paste(node, token["command"])
+    kept.write_text(without_token(token["command"]), encoding="utf-8")
+
+
+def without_token(command: str) -> str:
+    """The part of the install line that starts the agent: before it, the token is put into a file."""
+    return command[command.index(START) :]
+
+
+def paste(node: str, lines: str) -> None:
+    """Runs lines on a server by standard input: a token in them is a secret, and a command line no place for one."""
+    done = outer.try_docker("exec", "-i", node, "sh", "-e", timeout=INSTALL_SECONDS, stdin=lines)
     if not done.ok:
         raise LabError(f"the agent did not start on {node}: {done.last_words}", f"`docker logs {node}` tells more")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Operation = operations_pb2.Operation
 Step = operations_pb2.Step
+# Lines of a terminal that are kept for what comes before and after.
+MARGIN_LINES = 4
 
 
 def state_text(step: Step) -> str:
@@ -22,6 +24,18 @@ def state_text(step: Step) -> str:
     if step.message.startswith("waits for "):
         return f"waiting for {step.message.removeprefix('waits for ')}"
     return f"{step.state}: {step.message}" if step.message else step.state
+
+
+def folded(steps: Iterable[Step]) -> Iterator[Step]:
+    """One step for each node that is done, for fleets that are longer than a screen."""
+    by_node: dict[str, list[Step]] = {}
+    for step in steps:
+        by_node.setdefault(step.node, []).append(step)
+    for node, own in by_node.items():
+        if all(style_of(step.state) == "green" for step in own):
+            yield Step(node=node, component=f"all {len(own)}", state=own[0].state)
+        else:
+            yield from (step for step in own if style_of(step.state) != "green")
 
 
 class Display(Protocol):
@@ -75,8 +89,8 @@ class LiveDisplay:
 
         self._now = now
         self._operation: Operation | None = None
-        console = Console(highlight=False)
-        self._live: Any = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=False)
+        self._console = Console(highlight=False)
+        self._live: Any = Live(console=self._console, get_renderable=self._table, refresh_per_second=8)
 
     def show(self, operation: Operation) -> None:
         self._operation = operation
@@ -85,7 +99,9 @@ class LiveDisplay:
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 2))
-        for step in self._operation.steps if self._operation else ():
+        steps = list(self._operation.steps) if self._operation else []
+        room = self._console.height - MARGIN_LINES
+        for step in steps if len(steps) <= room else folded(steps):
             grid.add_row(*self._row(step))
         return grid
 

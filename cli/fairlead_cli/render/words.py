@@ -12,6 +12,7 @@ _STYLES = {
     "reachable": "green",
     "succeeded": "green",
     "completed": "green",
+    "removed": "green",
     "failed": "red",
     "degraded": "red",
     "unreachable": "red",

@@ -33,7 +33,7 @@ def _parsed(request: bytes) -> x509.CertificateSigningRequest:
         raise Invalid(f"The certificate request has more than {LARGEST_REQUEST} bytes.", MAKE_ANOTHER)
     try:
         return x509.load_der_x509_csr(request)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         raise Invalid("The certificate request can't be read.", MAKE_ANOTHER) from None
 
 

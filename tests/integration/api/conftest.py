@@ -8,6 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from fairlead_cli.main import main
+from fairlead_testing.api_cli import Run, Said, write_spec
 from fairlead_testing.api_server import ThreadedServer, api_running, people, threaded_server
 from fairlead_testing.fleet_server import FleetServer
 
@@ -33,3 +35,32 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threaded
     monkeypatch.delenv("FAIRLEAD_CONTEXT", raising=False)
     with threaded_server(folder) as running:
         yield running
+
+
+@pytest.fixture
+def fairlead(beside: ThreadedServer, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the CLI."""
+
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = main(arguments)
+        written = capsys.readouterr()
+        return Said(code, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """cluster.yaml and its zone file, in the current folder."""
+    path = write_spec(tmp_path / "work")
+    monkeypatch.chdir(path.parent)
+    return path
+
+
+@pytest.fixture
+def cluster(beside: ThreadedServer, fairlead: Run, spec: Path) -> str:
+    """Cluster lab, ready, on lab-1."""
+    beside.agent("lab-1")
+    assert fairlead("apply", "-f", "cluster.yaml").code == 0
+    return "lab"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -23,9 +24,21 @@ REFUSED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 REQUESTS = {"/fairlead.api.v1.EventService/WatchEvents": events_pb2.WatchEventsRequest(after_id=1).SerializeToString()}
 
 
-async def answer(channel: grpc.aio.Channel, method: str) -> grpc.StatusCode:
-    """How the method answers one message, empty for most; a stream that says anything at all is OK."""
-    call = channel.stream_stream(method, bytes, bytes)(_one(REQUESTS.get(method, b"")), timeout=10)
+STREAMED = ("/Session", "/Relay", "/OpenRelay", "/ServerReflectionInfo")
+
+
+async def answer(channel: grpc.aio.Channel, method: str, speaks: bool = True) -> grpc.StatusCode:
+    """How the method answers one message, empty for most; a stream that says anything at all is OK.
+
+    With `speaks` False nothing is said where that can be: who is refused at once can't be written to any more, and
+    gRPC's client then reports its own failure to write.
+    """
+    message = REQUESTS.get(method, b"")
+    call: Any
+    if method.endswith(STREAMED):
+        call = channel.stream_stream(method, bytes, bytes)(_one(message if speaks else None), timeout=10)
+    else:
+        call = channel.unary_stream(method, bytes, bytes)(message, timeout=10)
     try:
         async for _ in call:
             break
@@ -36,8 +49,11 @@ async def answer(channel: grpc.aio.Channel, method: str) -> grpc.StatusCode:
         call.cancel()
 
 
-async def _one(message: bytes) -> AsyncIterator[bytes]:
-    yield message
+async def _one(message: bytes | None) -> AsyncIterator[bytes]:
+    if message is None:
+        await asyncio.Event().wait()
+    else:
+        yield message
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +70,7 @@ async def _identity(server: FleetServer, role: Role) -> Credentials:
 @pytest.mark.parametrize("method", sorted(ROLES))
 async def test_each_method_lets_in_its_roles_and_no_others(server: FleetServer, method: str, role: Role) -> None:
     async with open_channel(server.fleet_endpoint, await _identity(server, role)) as channel:
-        code = await answer(channel, method)
+        code = await answer(channel, method, role in ROLES[method])
     if role in ROLES[method]:
         # What lies behind is not asked here: an empty message may well be invalid.
         assert code not in (*REFUSED, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)
@@ -66,7 +82,7 @@ async def test_each_method_lets_in_its_roles_and_no_others(server: FleetServer, 
 async def test_nothing_answers_without_a_certificate(server: FleetServer, method: str) -> None:
     nobody = Credentials(server.fleet_id, server.authority.record.certificate)
     async with open_channel(server.fleet_endpoint, nobody) as channel:
-        assert await answer(channel, method) is grpc.StatusCode.UNAVAILABLE
+        assert await answer(channel, method, speaks=False) is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_certificate_of_another_authority_is_not_let_in(server: FleetServer) -> None:
@@ -87,7 +103,7 @@ async def test_a_revoked_or_unknown_node_is_nobody(
         node, identity = ready_node(server, "n1")
         banish(server, node.id)
     async with open_channel(server.fleet_endpoint, identity) as channel:
-        assert await answer(channel, method) is grpc.StatusCode.PERMISSION_DENIED
+        assert await answer(channel, method, speaks=False) is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_a_refusal_tells_which_role_it_takes(server: FleetServer) -> None:

@@ -70,6 +70,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([FAIRLEAD, *arguments], capture_output=True, text=True, timeout=DEADLINE, check=False)
 
 
+async def happening(beside: ThreadedServer, kind: str) -> None:
+    event = Event(kind, "Something.")
+    await beside.server.store.write(lambda repositories: repositories.events.append(event, 1.0))
+    beside.server.feed.publish("events")
+
+
 def test_ctrl_c_ends_the_following_and_not_the_change(beside: ThreadedServer, spec: str) -> None:
     ready_node(beside.server, "lab-1")
     with process("apply", "-f", spec) as applying:
@@ -88,16 +94,33 @@ def test_ctrl_c_ends_the_following_and_not_the_change(beside: ThreadedServer, sp
 
 
 def test_following_events(beside: ThreadedServer) -> None:
-    async def happening(kind: str) -> None:
-        event = Event(kind, "Something.")
-        await beside.server.store.write(lambda repositories: repositories.events.append(event, 1.0))
-        beside.server.feed.publish("events")
-
-    beside.do(happening("first"))
+    beside.do(happening(beside, "first"))
     with process("events", "--follow", "-o", "json") as following:
         assert json.loads(line(following, bool))["kind"] == "first"
-        beside.do(happening("second"))
+        beside.do(happening(beside, "second"))
         assert json.loads(line(following, bool))["kind"] == "second"
+        interrupted(following)
+
+
+def test_following_a_change_survives_a_lost_connection(beside: ThreadedServer, spec: str) -> None:
+    ready_node(beside.server, "lab-1")
+    wire = beside.wire("wire")
+    with process("--context", "wire", "apply", "-f", spec) as applying:
+        line(applying, lambda text: "waiting" in text)
+        beside.do(wire.cut())
+        beside.agent("lab-1")
+        assert "ready after" in line(applying, lambda text: text.startswith("==>"))
+
+
+def test_following_events_misses_none_over_a_lost_connection(beside: ThreadedServer) -> None:
+    wire = beside.wire("wire")
+    beside.do(happening(beside, "first"))
+    with process("--context", "wire", "events", "--follow", "-o", "json") as following:
+        assert json.loads(line(following, bool))["kind"] == "first"
+        beside.do(wire.cut())
+        for kind in ("second", "third"):
+            beside.do(happening(beside, kind))
+            assert json.loads(line(following, bool))["kind"] == kind
         interrupted(following)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -17,12 +17,16 @@ from fairlead.api.v1.clusters_pb2_grpc import ClusterServiceStub
 from fairlead.api.v1.nodes_pb2_grpc import NodeServiceStub
 from fairlead.api.v1.operations_pb2_grpc import OperationServiceStub
 from fairlead_controller.model.operation import OperationState
-from fairlead_testing.api_server import obedient_agent, ready_node
+from fairlead_controller.spec_file import parse
+from fairlead_controller.store.port import Repositories
+from fairlead_testing.api_server import api_running, obedient_agent, people, ready_node
 from fairlead_testing.fleet_server import FleetServer
+from fairlead_testing.stores import MemoryStore
 from fairlead_wire.errors import FairleadError, Invalid, Missing, Refused
 from fairlead_wire.identity import new_key, request_der
 from fairlead_wire.status import from_rpc_error
 
+T = TypeVar("T")
 SPEC = """\
 apiVersion: fairlead/v1
 kind: Cluster
@@ -214,6 +218,29 @@ async def test_a_newer_revision_takes_the_place_of_the_older_operation(server: F
     running = server.store.now(lambda repositories: repositories.operations.running("lab"))
     assert running is not None
     assert f"operations/{running.id}" == newer.operation.name
+
+
+class RacingStore(MemoryStore):
+    """Lets somebody else be a little faster: does `first` before the next change."""
+
+    first: Callable[[Repositories], object] | None = None
+
+    async def write(self, work: Callable[[Repositories], T]) -> T:
+        first, self.first = self.first, None
+        if first is not None:
+            self.now(first)
+        return self.now(work)
+
+
+async def test_of_two_who_apply_at_once_the_second_is_told() -> None:
+    store = RacingStore()
+    async with api_running(FleetServer(store=store)) as server, people(server) as channel:
+        ready_node(server, "lab-1")
+        store.first = lambda repositories: repositories.clusters.accept(parse(OTHER, {}, ""), OTHER, {}, 1.0)
+        error = await Caller(channel).refused(Caller(channel).apply())
+    assert isinstance(error, Refused)
+    assert error.message == "Someone else has just changed cluster lab: its revision is 1 now."
+    assert error.next_step == "Run `fairlead plan` again and look at what is left to do."
 
 
 @pytest.mark.usefixtures("agent")

@@ -22,7 +22,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from fairlead.api.v1 import events_pb2, events_pb2_grpc
 from fairlead_controller.app import main
-from fairlead_wire.channels import Credentials, fetch_authority, open_channel
+from fairlead_wire.channels import Credentials, open_channel
+from fairlead_wire.first_contact import fetch_authority
 from fairlead_wire.identity import public_key_digest
 
 STOP_SECONDS = 5.0
@@ -129,8 +130,8 @@ async def test_it_stops_in_time_with_a_stream_open(
     fleet: Fleet, running: subprocess.Popen[str], number: signal.Signals
 ) -> None:
     async with fleet.channel() as channel:
-        watch = events_pb2_grpc.EventServiceStub(channel).WatchEvents(events_pb2.WatchEventsRequest(after_id=0))
-        await watch.read()
+        watch = events_pb2_grpc.EventServiceStub(channel).WatchEvents(events_pb2.WatchEventsRequest(), timeout=60)
+        await watch.initial_metadata()
         began = time.monotonic()
         running.send_signal(number)
         assert running.wait(STOP_SECONDS * 2) == 0

@@ -71,6 +71,12 @@ def test_a_broken_file_is_told_with_its_path(tmp_path: Path, text: str) -> None:
         contexts.find("lab", tmp_path)
 
 
+def test_a_copied_file_is_a_context_of_its_own_name(tmp_path: Path) -> None:
+    path = contexts.save(LAB, tmp_path)
+    path.rename(path.with_name("mine.json"))
+    assert contexts.find("mine", tmp_path).name == contexts.current_name(tmp_path) == "mine"
+
+
 def test_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert contexts.config_directory({"FAIRLEAD_CONFIG": "/elsewhere"}) == Path("/elsewhere")
     monkeypatch.setenv("HOME", str(tmp_path))

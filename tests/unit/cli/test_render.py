@@ -12,7 +12,7 @@ from fairlead_cli.render.console import paint
 from fairlead_cli.render.errors import error_text
 from fairlead_cli.render.plain import plain
 from fairlead_cli.render.plans import plan_text
-from fairlead_cli.render.progress import LiveDisplay, PlainDisplay
+from fairlead_cli.render.progress import LiveDisplay, PlainDisplay, folded
 from fairlead_cli.render.tables import pairs, table
 from fairlead_cli.render.words import ahead, enum_word, iso_time, size, span
 from fairlead_wire.errors import Invalid, Problem
@@ -163,4 +163,19 @@ def test_progress_on_a_terminal_ends_with_the_last_state(capsys: pytest.CaptureF
     assert [" ".join(line.split()) for line in last] == [
         "✓ lab-1 etcd healthy",
         "✗ lab-1 kubelet failed exited with 1",
+    ]
+
+
+def test_a_fleet_longer_than_the_screen_shows_what_is_not_done() -> None:
+    states = {"a": ("healthy", "completed"), "b": ("healthy", "starting"), "c": ("failed", "waiting")}
+    steps = [
+        operations_pb2.Step(node=node, component=f"part-{number}", state=state)
+        for node, both in states.items()
+        for number, state in enumerate(both)
+    ]
+    assert [(step.node, step.component, step.state) for step in folded(steps)] == [
+        ("a", "all 2", "healthy"),
+        ("b", "part-1", "starting"),
+        ("c", "part-0", "failed"),
+        ("c", "part-1", "waiting"),
     ]

@@ -36,9 +36,9 @@ def test_every_step_can_begin_some_time(servers: int) -> None:
         waiting = [step for step in waiting if step not in ready]
 
 
-def test_the_cluster_comes_after_every_agent() -> None:
+def test_the_cluster_comes_after_every_agent_and_all_images() -> None:
     [cluster] = [step for step in steps(Lab("lab", 3)) if step.name == "cluster"]
-    assert {"agent lab-1", "agent lab-2", "agent lab-3"} <= set(cluster.after)
+    assert {f"{what} lab-{number}" for what in ("agent", "images") for number in (1, 2, 3)} <= set(cluster.after)
 
 
 def test_without_a_terminal_there_are_plain_lines() -> None:
