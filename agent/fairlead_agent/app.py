@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -24,6 +25,8 @@ from fairlead_agent.happenings import Happenings
 from fairlead_agent.host import LinuxHost
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.identity_store import IdentityStore
+from fairlead_agent.inspection import HostInspection
+from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.journal import Journal
 from fairlead_agent.loop import Clock, Loop
 from fairlead_agent.objects import ClusterObjects
@@ -55,6 +58,7 @@ def run_agent(
     address: Annotated[str, typer.Option(help="By which other nodes reach this one, if not found by itself.")] = "",
 ) -> None:
     """Make this server a node and keep it as its controller says."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what breaks is told in our own words
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     asyncio.run(serve(settings(controller, state, host_root, docker, address)))
 
@@ -111,6 +115,7 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
     host = LinuxHost(reader, guard, paths, state=chosen.state)
     clock = Clock(time.monotonic, time.time, random.SystemRandom().random)
     reporter, happenings, store = Reporter(), Happenings(), IdentityStore(chosen.state)
+    store.load()  # what can't be read is told before anything runs
 
     async def facts() -> Facts:
         return await host.facts(runtime)
@@ -126,6 +131,7 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
         AllowedTargets(),
         greeting,
         clock.random,
+        inspector=Inspector(HostInspection(runtime, facts, paths, state=chosen.state).look, clock.wall),
     )
 
     async def save(kept: Memory) -> None:

@@ -15,13 +15,15 @@ from fairlead_agent.effects import RelayTargets
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import Identity
+from fairlead_agent.inspection_answer import Inspector
+from fairlead_agent.membership import Membership
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.session import WELCOME_SECONDS, Greeting, Session, Upkeep
 from fairlead_wire.assignment import GapError
 from fairlead_wire.backoff import delays
-from fairlead_wire.channels import open_channel
-from fairlead_wire.errors import FairleadError, Unreachable
+from fairlead_wire.channels import Credentials, open_channel
+from fairlead_wire.errors import Denied, FairleadError, Unidentified, Unreachable
 from fairlead_wire.status import from_rpc_error
 
 ISSUE_SECONDS = 15.0
@@ -32,7 +34,7 @@ _log = logging.getLogger(__name__)
 class Connection:
     """Also the Issuer: signatures are asked for over whichever session is open.
 
-    `greeting` gives what the next hello says; `random` numbers in [0, 1).
+    `greeting` gives what the next hello says; `random` numbers in [0, 1); `dial` a channel to the fleet listener.
     """
 
     def __init__(
@@ -45,23 +47,28 @@ class Connection:
         greeting: Callable[[], Awaitable[Greeting]],
         random: Callable[[], float],
         welcome_seconds: float = WELCOME_SECONDS,
+        dial: Callable[[str, Credentials], grpc.aio.Channel] = open_channel,
+        inspector: Inspector | None = None,
     ) -> None:
         self._enrolment, self._renewer, self._reporter = enrolment, renewer, reporter
-        self._welcome_seconds = welcome_seconds
+        self._welcome_seconds, self._dial = welcome_seconds, dial
         self._happenings, self._targets, self._greeting, self._random = happenings, targets, greeting, random
+        self._inspector = inspector
         self._channel: grpc.aio.Channel | None = None
-        self._said, self._refused = "", b""
+        self._membership = Membership(enrolment)
+        self._said, self._disowned = "", False
 
     async def run(self, upkeep: Upkeep) -> None:
         """Until it is cancelled. Back-off with full jitter, which starts anew after each welcome."""
-        identity = await self._identity(self._enrolment.store.load())
+        identity = await self._membership.identity(self._enrolment.store.load(), disowned=False)
         pauses, turn = delays(self._random), 0
         while True:
+            self._disowned = False
             session, identity = await self._one_session(identity, self._endpoint(identity, turn), upkeep)
             if session is not None and session.welcome is not None:
                 pauses, self._said = delays(self._random), ""
             else:
-                identity, turn = await self._identity(identity), turn + 1
+                identity, turn = await self._membership.identity(identity, self._disowned), turn + 1
             await asyncio.sleep(max(_LEAST_PAUSE, next(pauses)))
 
     async def issue(self, cluster: str, requests: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
@@ -79,22 +86,6 @@ class Connection:
             raise from_rpc_error(error) from None
         return {item.path: item.certificate.encode() for item in answer.certificates}
 
-    async def _identity(self, known: Identity | None) -> Identity:
-        """A token that waits is used first: someone means this server to be a node, perhaps of another fleet."""
-        if known is None:
-            return await self._enrolment.until_enrolled()
-        token_file = self._enrolment.store.fingerprint()
-        if token_file in (b"", self._refused):
-            return known
-        try:
-            return await self._enrolment.once() or known
-        except Unreachable as error:
-            self._say(str(error))
-        except FairleadError as error:
-            self._refused = token_file
-            _log.warning("%s The node stays what it is.", error)
-        return known
-
     async def _one_session(self, identity: Identity, endpoint: str, upkeep: Upkeep) -> tuple[Session | None, Identity]:
         session: Session | None = None
         try:
@@ -102,17 +93,16 @@ class Connection:
                 identity = await self._renewer.renew_late(identity, self._enrolment.endpoint)
             greeting = await self._greeting()
             async with AsyncExitStack() as stack:
-                control = await stack.enter_async_context(open_channel(endpoint, identity.credentials))
-                bulk = await stack.enter_async_context(open_channel(endpoint, identity.credentials))
-                told = self._reporter, self._happenings
-                session = Session(control, bulk, upkeep, *told, self._targets, self._welcome_seconds)
+                control = await stack.enter_async_context(self._dial(endpoint, identity.credentials))
+                bulk = await stack.enter_async_context(self._dial(endpoint, identity.credentials))
+                told, targets = (self._reporter, self._happenings), self._targets
+                limits = self._welcome_seconds, self._membership.confirmed
+                session = Session(control, bulk, upkeep, *told, targets, *limits, self._inspector)
                 identity = await self._until_end(session, greeting, identity, control)
         except grpc.RpcError as error:
-            self._say(str(from_rpc_error(error)))
-        except GapError as error:
-            self._say(f"{error}: everything is asked for anew.")
-        except (FairleadError, OSError) as error:
-            self._say(str(error))
+            self._failed(from_rpc_error(error), endpoint, session)
+        except (FairleadError, GapError, OSError) as error:
+            self._failed(error, endpoint, session)
         finally:
             self._channel = None
         return session, identity
@@ -140,6 +130,11 @@ class Connection:
         host = self._enrolment.endpoint.rpartition(":")[0]
         port = identity.fleet_endpoint.rpartition(":")[2]
         return (identity.fleet_endpoint, f"{host}:{port}")[turn % 2]
+
+    def _failed(self, error: Exception, endpoint: str, session: Session | None) -> None:
+        self._disowned = isinstance(error, Denied | Unidentified)
+        was_open = session is not None and session.welcome is not None
+        self._say(f"{'The session ended' if was_open else f'No session with the controller at {endpoint}'}: {error}")
 
     def _say(self, sentence: str) -> None:
         if sentence != self._said:

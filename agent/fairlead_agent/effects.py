@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol, runtime_checkable
 
-from fairlead_agent.instructions import ApplyResult as ApplyResult
-from fairlead_agent.instructions import ProbeResult as ProbeResult
+from fairlead_agent.outcomes import ApplyResult as ApplyResult
+from fairlead_agent.outcomes import ProbeResult as ProbeResult
 from fairlead_agent.runtime.port import Runtime
 from fairlead_wire.assignment import CertificateSpec, FileSpec, ObjectSpec
 from fairlead_wire.facts import Facts

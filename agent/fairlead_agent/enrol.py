@@ -15,10 +15,11 @@ from fairlead.agent.v1 import enrollment_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from fairlead_agent.identity_store import Identity, IdentityStore
 from fairlead_wire.backoff import delays
-from fairlead_wire.channels import Credentials, fetch_authority, open_channel
+from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.codec import to_message
 from fairlead_wire.errors import FairleadError, Unreachable
 from fairlead_wire.facts import Facts
+from fairlead_wire.first_contact import fetch_authority
 from fairlead_wire.identity import key_pem, request_der
 from fairlead_wire.status import from_rpc_error
 from fairlead_wire.token import JoinToken

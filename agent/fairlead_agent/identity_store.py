@@ -106,5 +106,8 @@ class IdentityStore:
     def enrolled(self, identity: Identity) -> None:
         """Keeps the identity, and forgets the token that it came from."""
         self.save(identity)
-        durable.remove(self.token_path)
+        self.forget_token()
         durable.remove(self._state / PENDING_KEY)
+
+    def forget_token(self) -> None:
+        durable.remove(self.token_path)

@@ -1,4 +1,4 @@
-"""What the machine tells the worker to do, and what comes back. Data only.
+"""What the machine tells the worker to do; `outcomes` is what comes back. Data only.
 
 Every instruction has a `lane`: instructions of one lane are carried out one at a time, lanes side by side. Whatever
 changes a component's containers has the lane `task/COMPONENT`. `deadline` is the most seconds that it may take.
@@ -6,9 +6,8 @@ changes a component's containers has the lane `task/COMPONENT`. `deadline` is th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from fairlead_wire.assignment import CertificateSpec, FileSpec, ObjectSpec, Removal
 from fairlead_wire.task import Probe, TaskSpec
@@ -23,11 +22,15 @@ class Instruction:
         raise NotImplementedError
 
 
+def certificate_lane(spec: CertificateSpec) -> str:
+    return f"certificates/{spec.path.rpartition('/')[0]}"
+
+
 @dataclass(frozen=True)
 class ListContainers(Instruction):
-    """Gives the tuple of our containers. `issued`: steady seconds."""
+    """Gives the tuple of our containers. `issued`: how many instructions had ended when it began."""
 
-    issued: float
+    issued: int
 
     @property
     def lane(self) -> str:
@@ -59,14 +62,15 @@ class WriteFile(Instruction):
 
 @dataclass(frozen=True)
 class IssueCertificates(Instruction):
-    """New keys, the controller's signatures, both written. Gives `view.Inspection` of what is there then."""
+    """New keys, the controller's signatures, both written: for the certificates of one directory. Gives
+    `view.Inspection` of what is there then."""
 
     cluster: str
     specs: tuple[CertificateSpec, ...]
 
     @property
     def lane(self) -> str:
-        return "certificates"
+        return certificate_lane(self.specs[0])
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,13 @@ class Start(TaskInstruction):
 
 @dataclass(frozen=True)
 class Retire(TaskInstruction):
-    """Sets the old container aside for its successor: restart policy `no`, stopped, renamed to `name`."""
+    """Sets the old container aside for its successor, whose `image` has to be here: restart policy `no`, stopped,
+    renamed to `name`."""
 
     container_id: str
     name: str
     stop_seconds: int
+    image: str
 
 
 @dataclass(frozen=True)
@@ -217,51 +223,3 @@ class UndoHost(Instruction):
     @property
     def lane(self) -> str:
         return self.removal.key
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """`message` says why it is not healthy, in one sentence."""
-
-    healthy: bool
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class ApplyResult:
-    """`retry`: the same call may succeed later (the apiserver was away); else only a change of the object helps."""
-
-    applied: bool
-    retry: bool = False
-    message: str = ""
-
-
-class FailureKind(StrEnum):
-    """What the machine has to tell apart; everything else is OTHER."""
-
-    ENGINE_AWAY = "engine-away"
-    NO_IMAGE = "no-image"
-    GONE = "gone"
-    NAME_TAKEN = "name-taken"
-    CONTROLLER_AWAY = "controller-away"
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class Done:
-    """The instruction was carried out; `value` is what its class says."""
-
-    instruction: Instruction
-    value: Any = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Failed:
-    """It was not; `message` is one sentence."""
-
-    instruction: Instruction
-    message: str
-    kind: FailureKind = FailureKind.OTHER
-
-
-Outcome = Done | Failed

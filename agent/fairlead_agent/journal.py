@@ -37,26 +37,36 @@ class Journal:
         if not content:
             return Memory()
         try:
-            document = json.loads(content)
-            found = document["format"]
-        except (ValueError, KeyError, TypeError):
-            raise self._refusal("is damaged") from None
-        if found != FORMAT:
-            raise self._refusal(f"has format {found}, and this agent reads {FORMAT}")
-        try:
-            return _memory(document)
-        except (ValueError, KeyError, TypeError, json_format.ParseError) as error:
-            raise self._refusal(f"is damaged ({error})") from None
+            return decoded(content)
+        except ValueError as error:
+            raise Refused(
+                f"The journal {self._path} {error}; nothing was touched.",
+                "Run the agent version that wrote it, or move the file away: the controller sends the assignment "
+                "again.",
+            ) from None
 
     def save(self, memory: Memory) -> None:
         """On the disk when this returns. Raises OSError, and then what was saved before is still there."""
-        durable.write(self._path, json.dumps(_document(memory), sort_keys=True).encode())
+        durable.write(self._path, encoded(memory))
 
-    def _refusal(self, what: str) -> Refused:
-        return Refused(
-            f"The journal {self._path} {what}; nothing was touched.",
-            "Run the agent version that wrote it, or move the file away: the controller sends the assignment again.",
-        )
+
+def encoded(memory: Memory) -> bytes:
+    return json.dumps(_document(memory), sort_keys=True).encode()
+
+
+def decoded(content: bytes) -> Memory:
+    """Raises ValueError, which says what is wrong with `content`."""
+    try:
+        document = json.loads(content)
+        found = document["format"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError("is damaged") from None
+    if found != FORMAT:
+        raise ValueError(f"has format {found}, and this agent reads {FORMAT}")
+    try:
+        return _memory(document)
+    except (ValueError, KeyError, TypeError, json_format.ParseError) as error:
+        raise ValueError(f"is damaged ({error})") from None
 
 
 def _document(memory: Memory) -> dict[str, Any]:

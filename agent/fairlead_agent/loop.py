@@ -68,7 +68,7 @@ class Loop:
         self._worker, self._policy, self._save, self._clock = worker, policy, save, clock
         self._reporter, self._happenings, self._checks = reporter, happenings, checks
         self.view = machine_events.remembered(memory, self._refusals(memory.assignment))
-        self._saved = memory
+        self._saved, self._disk_failed = memory, False
         self._inputs: deque[_Input] = deque()
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -125,23 +125,28 @@ class Loop:
         while self._inputs:
             item = self._inputs.popleft()
             before, after = self.view, item.fold(self.view, self._clock.now())
-            try:
-                await self._remember(after.memory)
-            except OSError as error:
-                self.happened("journal-failed", f"The journal could not be written: {error}. Free some disk space.")
-                if item.cause is None:
-                    _settle(item.taken, error)
-                    continue
+            error = await self._remember(after.memory)
+            if error is not None and item.cause is None and after.memory is not before.memory:
+                _settle(item.taken, error)  # what can't be journaled is not held
+                continue
             self.view = after
             _settle(item.taken)
             for kind, message, component in news(before, after, isinstance(item.cause, ListContainers)):
                 self.happened(kind, message, component)
 
-    async def _remember(self, memory: Memory) -> None:
-        """Before anything is done because of it."""
-        if memory is not self._saved and memory != self._saved:
+    async def _remember(self, memory: Memory) -> OSError | None:
+        """Before anything is done because of it. A full disk is told once, and tried again with the next input."""
+        if memory is self._saved or memory == self._saved:
+            return None
+        try:
             await self._save(memory)
-        self._saved = memory
+        except OSError as error:
+            if not self._disk_failed:
+                self.happened("journal-failed", f"The journal can't be written: {error}. Make room on the disk.")
+            self._disk_failed = True
+            return error
+        self._saved, self._disk_failed = memory, False
+        return None
 
     def _begin(self) -> None:
         now = self._clock.now()
@@ -190,15 +195,11 @@ class Loop:
     async def _watch_files(self) -> None:
         source = self._worker.host
         if isinstance(source, ChangeSource):
-            async for path in source.changes():
-                self._put(_forgetting(path))
+            async for _ in source.changes():
+                self._put(machine_events.files_changed)
 
     def _pauses(self) -> Iterator[float]:
         return delays(self._clock.random, _WATCH_AGAIN_FIRST, _WATCH_AGAIN_LAST)
-
-
-def _forgetting(path: str) -> Fold:
-    return lambda view, now: machine_events.files_changed(view, (path,))
 
 
 def _settle(future: asyncio.Future[None], error: Exception | None = None) -> None:

@@ -45,4 +45,4 @@ def issued(view: View, instructions: tuple[Instruction, ...], now: Moment) -> Vi
 
 def _listing(view: View, now: Moment) -> Iterator[Instruction]:
     if view.listing_due <= now.steady and view.free("containers", now):
-        yield ListContainers(now.steady)
+        yield ListContainers(view.settled)

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fairlead_agent.instructions import (
-    Discard,
-    Launch,
-    ProbeResult,
-    ReadLogs,
-    Restore,
-    Retire,
-    RunProbe,
-    Signal,
-    Start,
-)
+from fairlead_agent.instructions import Discard, Launch, ReadLogs, Restore, Retire, RunProbe, Signal, Start
 from fairlead_agent.machine_health import SETTLE_SECONDS, answered, new_health, restarted
 from fairlead_agent.machine_standing import Standing, standing
+from fairlead_agent.outcomes import ProbeResult
 from fairlead_agent.runtime.port import Container, ContainerStatus
 from fairlead_agent.view import Attempt, Failure, Health, LastWords, Moment, View
 from fairlead_wire.task import TaskKind, TaskSpec
@@ -25,8 +16,8 @@ from fairlead_wire.task import TaskKind, TaskSpec
 _FIRST_START_SECONDS, _LAST_START_SECONDS = 0.5, 30.0
 
 
-def listed(view: View, issued: float, found: Iterable[Container], now: Moment) -> View:
-    """The view after a listing that began at the steady second `issued`."""
+def listed(view: View, issued: int, found: Iterable[Container], now: Moment) -> View:
+    """The view after a listing that began when `issued` instructions had ended."""
     fresh = {item.name: item for item in found if not _changed_since(view, item.component, issued)}
     kept = {name: item for name, item in view.containers.items() if _changed_since(view, item.component, issued)}
     now_there = {**fresh, **kept}
@@ -35,6 +26,7 @@ def listed(view: View, issued: float, found: Iterable[Container], now: Moment) -
     words = {key: value for key, value in view.last_words.items() if key in health}
     signalled = {key: value for key, value in view.memory.signalled.items() if key in health}
     view = replace(view, containers=now_there, health=health, last_words=words, engine=True, listed=True)
+    view = replace(view, unsure=frozenset(item for item in view.unsure if _changed_since(view, item, issued)))
     return _jobs_finished(_remembering(view, signalled))
 
 
@@ -91,14 +83,20 @@ def probed(view: View, instruction: RunProbe, value: ProbeResult, now: Moment) -
 
 
 def read(view: View, instruction: ReadLogs, value: object, now: Moment) -> View:
-    words = LastWords(instruction.restarts, str(value).strip(), now.steady)
+    words = LastWords(instruction.restarts, without_repeats(str(value)), now.steady)
     return replace(view, last_words={**view.last_words, instruction.container_id: words})
 
 
 def gave_up(view: View, component: str, hash_: str, reason: str, logs: str) -> View:
-    message = f"{reason}; its last log lines: {logs.strip()}" if logs.strip() else reason
+    text = without_repeats(logs)
+    message = f"{reason}; its last log lines: {text}" if text else reason
     failure = Failure(hash_, view.assignment.revision, message)
     return replace(view, memory=replace(view.memory, failed={**view.memory.failed, component: failure}))
+
+
+def without_repeats(logs: str) -> str:
+    """The log lines, each once: what crashes again and again says the same again and again."""
+    return "\n".join(dict.fromkeys(line.rstrip() for line in logs.strip().splitlines()))
 
 
 def start_failed(view: View, task: TaskSpec, message: str, now: Moment) -> View:
@@ -109,8 +107,8 @@ def start_failed(view: View, task: TaskSpec, message: str, now: Moment) -> View:
     return gave_up(view, task.component, task.hash, message, "")
 
 
-def _changed_since(view: View, component: str, issued: float) -> bool:
-    return f"task/{component}" in view.in_flight or view.touched.get(component, -1.0) >= issued
+def _changed_since(view: View, component: str, issued: int) -> bool:
+    return f"task/{component}" in view.in_flight or view.touched.get(component, 0) > issued
 
 
 def _health(view: View, before: Container | None, container: Container, now: Moment) -> Health:

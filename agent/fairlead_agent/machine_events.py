@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fairlead_agent.view import Fallback, Memory, Moment, View
@@ -38,7 +38,7 @@ def session_began(view: View, generation: int, obeyed: bool) -> View:
     memory = view.memory
     if generation > memory.generation:
         memory = replace(memory, generation=generation)
-    attempts = {key: item for key, item in view.attempts.items() if key != "certificates"}
+    attempts = {key: item for key, item in view.attempts.items() if not key.startswith("certificates/")}
     return replace(view, memory=memory, online=obeyed, attempts=attempts)
 
 
@@ -51,16 +51,9 @@ def docker_stirred(view: View, now: Moment) -> View:
     return replace(view, listing_due=min(view.listing_due, now.steady + _COALESCE_SECONDS))
 
 
-def files_changed(view: View, paths: Iterable[str]) -> View:
-    """Someone touched these files: what was known of them is void."""
-    gone = set(paths)
-    files = {path: state for path, state in view.files.items() if path not in gone}
-    certificates = {
-        path: state
-        for path, state in view.certificates.items()
-        if path not in gone and path.removesuffix(".crt") + ".key" not in gone
-    }
-    return replace(view, files=files, certificates=certificates)
+def files_changed(view: View, now: Moment) -> View:
+    """Someone touched files of ours: all are looked at."""
+    return replace(view, inspection_due=min(view.inspection_due, now.steady + _COALESCE_SECONDS))
 
 
 def _fallbacks(view: View, new: Assignment, hashes: Mapping[str, str]) -> Mapping[str, Fallback]:

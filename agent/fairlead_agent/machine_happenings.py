@@ -55,8 +55,8 @@ def _containers(before: View, after: View) -> Iterator[News]:
         if new is None and task.component in before.hashes:
             yield "container-missing", f"{old.name} was removed by others and is made again.", task.component
         elif new is not None and new.id == old.id and _died(old, new):
-            text = f"{new.name} exited with code {new.exit_code}; it was restarted {new.restarts} times so far."
-            yield "container-died", text, task.component
+            often = f"; Docker has restarted it {new.restarts} times so far" if new.restarts else ""
+            yield "container-died", f"{new.name} exited with code {new.exit_code}{often}.", task.component
 
 
 def _died(old: Container, new: Container) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fairlead_agent.instructions import Instruction, ProbeResult, ReadLogs, RunProbe
+from fairlead_agent.instructions import Instruction, ReadLogs, RunProbe
 from fairlead_agent.machine_standing import Standing, standing
+from fairlead_agent.outcomes import ProbeResult
 from fairlead_agent.runtime.port import Container, ContainerStatus
 from fairlead_agent.view import Health, Moment, View
 from fairlead_wire.task import Probe, ProbeKind, TaskKind, TaskSpec

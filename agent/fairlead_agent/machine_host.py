@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from fairlead_agent.instructions import (
     ApplyObject,
-    ApplyResult,
     Inspect,
     IssueCertificates,
     RemoveObject,
@@ -14,6 +13,7 @@ from fairlead_agent.instructions import (
     UndoHost,
     WriteFile,
 )
+from fairlead_agent.outcomes import ApplyResult
 from fairlead_agent.view import (
     Attempt,
     CertificateState,
@@ -95,4 +95,5 @@ def _newer(view: View, path: str, issued: float) -> bool:
 
 def _newer_certificate(view: View, path: str, issued: float) -> bool:
     state: CertificateState | None = view.certificates.get(path)
-    return "certificates" in view.in_flight or (state is not None and state.at > issued)
+    under_way = f"certificates/{path.rpartition('/')[0]}" in view.in_flight
+    return under_way or (state is not None and state.at > issued)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fairlead_agent import renewal
-from fairlead_agent.instructions import EnsureImage, Inspect, Instruction, IssueCertificates, WriteFile
-from fairlead_agent.machine_standing import keeps_old, needs_image, stands
+from fairlead_agent.instructions import (
+    EnsureImage,
+    Inspect,
+    Instruction,
+    IssueCertificates,
+    WriteFile,
+    certificate_lane,
+)
+from fairlead_agent.machine_standing import Standing, needs_image, standing, stands
 from fairlead_agent.view import Fallback, Moment, View
 from fairlead_wire.assignment import CertificateSpec, FileSpec
 from fairlead_wire.task import OnChange, TaskSpec, canonical_json, digest
 
 RESYNC_SECONDS = 10.0
-CERTIFICATES = "certificates"
+# Writes are made durable one after the other by the host, so a queue of them would be first come, first served.
+_WRITES = 4
+_FIRST = ("etcd", "kube-apiserver")
+_LAST = len(_FIRST) + 1
 
 
 def wanted_files(view: View) -> Mapping[str, FileSpec]:
@@ -25,6 +35,17 @@ def wanted_files(view: View) -> Mapping[str, FileSpec]:
         if fallback is not None and keeps_old(view, task) and stands(view, task, fallback.hash):
             wanted |= {file.path: file for file in fallback.files}
     return wanted
+
+
+def keeps_old(view: View, task: TaskSpec) -> bool:
+    """Whether what runs, or is to run again, is the task's predecessor: then its files are kept, not the new ones.
+
+    The new ones are the last thing to be made ready: until then a crash of the predecessor must find its own.
+    """
+    stand, failed = standing(view, task), view.failure(task) is not None
+    if stand is Standing.WRONG:
+        return failed or not view.online or task.image not in view.images or bool(_certificates_awaited(view, task))
+    return failed and stand in (Standing.BETWEEN, Standing.CONFIRMING)
 
 
 def wanted_certificates(view: View) -> tuple[CertificateSpec, ...]:
@@ -47,14 +68,17 @@ def certificate_serves(view: View, spec: CertificateSpec) -> bool:
 def waits_for(view: View, task: TaskSpec) -> str:
     """ "" when all inputs of the task are there, else for what it waits."""
     files = {file.path: file for file in view.assignment.files}
-    certificates = {spec.path: spec for spec in view.assignment.certificates}
     for item in task.inputs:
-        file, spec = files.get(item.path), certificates.get(item.path)
+        file = files.get(item.path)
         if file is not None and not file_is_right(view, file):
             return _why(view, file.key, f"waits for the file {file.path}")
-        if spec is not None and not certificate_serves(view, spec):
-            return _certificate_wait(view, spec)
-    return ""
+    awaited = _certificates_awaited(view, task)
+    return _certificate_wait(view, awaited[0]) if awaited else ""
+
+
+def _certificates_awaited(view: View, task: TaskSpec) -> list[CertificateSpec]:
+    read = {item.path for item in task.inputs}
+    return [spec for spec in view.assignment.certificates if spec.path in read and not certificate_serves(view, spec)]
 
 
 def old_waits_for(view: View, fallback: Fallback | None) -> str:
@@ -70,13 +94,11 @@ def fingerprint(view: View, task: TaskSpec) -> str:
 
 
 def keep(view: View, now: Moment) -> Iterator[Instruction]:
-    """What makes files, certificates and images as they should be."""
+    """What makes files, certificates and images as they should be; what is waited for longest comes first."""
     yield from _inspection(view, now)
-    for file in wanted_files(view).values():
-        known = file.path in view.files and file.key not in view.refusals
-        if known and not file_is_right(view, file) and view.free(file.key, now):
-            yield WriteFile(view.assignment.cluster, file)
-    yield from _certificates(view, now)
+    ranks = _ranks(view)
+    yield from _certificates(view, ranks, now)
+    yield from _writes(view, ranks, now)
     yield from _images(view, now)
 
 
@@ -90,12 +112,40 @@ def _inspection(view: View, now: Moment) -> Iterator[Instruction]:
         yield Inspect(now.steady, tuple(files), certificates)
 
 
-def _certificates(view: View, now: Moment) -> Iterator[Instruction]:
-    if not view.online or not view.free(CERTIFICATES, now):
+def _ranks(view: View) -> Mapping[str, int]:
+    """Path → how much waits for it: everything else in a cluster waits for etcd, and then for the apiserver."""
+    ranks: dict[str, int] = {}
+    for task in view.assignment.tasks:
+        rank = _FIRST.index(task.component) if task.component in _FIRST else len(_FIRST)
+        for item in task.inputs:
+            ranks[item.path] = min(rank, ranks.get(item.path, rank))
+    return ranks
+
+
+def _writes(view: View, ranks: Mapping[str, int], now: Moment) -> Iterator[Instruction]:
+    """A few at a time: all at once, the last of them would hold up the certificates of the first component."""
+    room = _WRITES - sum(isinstance(item, WriteFile) for item in view.in_flight.values())
+    wrong = [file for file in wanted_files(view).values() if _is_to_be_written(view, file, now)]
+    for file in sorted(wrong, key=lambda file: ranks.get(file.path, _LAST))[: max(room, 0)]:
+        yield WriteFile(view.assignment.cluster, file)
+
+
+def _is_to_be_written(view: View, file: FileSpec, now: Moment) -> bool:
+    known = file.path in view.files and file.key not in view.refusals
+    return known and not file_is_right(view, file) and view.free(file.key, now)
+
+
+def _certificates(view: View, ranks: Mapping[str, int], now: Moment) -> Iterator[Instruction]:
+    """One call for all certificates of a directory, which is one component's: it need not wait for the others'."""
+    if not view.online:
         return
-    missing = tuple(spec for spec in wanted_certificates(view) if _is_to_be_issued(view, spec, now))
-    if missing:
-        yield IssueCertificates(view.assignment.cluster, missing)
+    groups: dict[str, list[CertificateSpec]] = {}
+    for spec in sorted(wanted_certificates(view), key=lambda spec: ranks.get(spec.path, _LAST)):
+        if _is_to_be_issued(view, spec, now):
+            groups.setdefault(certificate_lane(spec), []).append(spec)
+    for lane, specs in groups.items():
+        if view.free(lane, now):
+            yield IssueCertificates(view.assignment.cluster, tuple(specs))
 
 
 def _is_to_be_issued(view: View, spec: CertificateSpec, now: Moment) -> bool:
@@ -119,7 +169,7 @@ def _certificate_wait(view: View, spec: CertificateSpec) -> str:
         return _why(view, spec.key, f"waits for the certificate {spec.path}")
     if not view.online:
         return f"waits for the controller to sign {spec.path}"
-    return _why(view, CERTIFICATES, f"waits for the certificate {spec.path}")
+    return _why(view, certificate_lane(spec), f"waits for the certificate {spec.path}")
 
 
 def _why(view: View, lane: str, waits: str) -> str:

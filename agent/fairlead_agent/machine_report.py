@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fairlead_agent.instructions import certificate_lane
 from fairlead_agent.machine_health import in_trouble, is_healthy, is_overdue, probe_of
 from fairlead_agent.machine_inputs import (
     certificate_serves,
@@ -92,7 +93,8 @@ def _running(view: View, task: TaskSpec, container: Container, now: Moment) -> O
         return None
     state, message = _state(view, task, container, now)
     if container.hash != view.hash_of(task):
-        message = _with_reason("keeps running until its successor can start", _successor_waits(view, task)) or message
+        waits = _successor_waits(view, task)
+        message = f"keeps running until its successor can start: {waits}" if waits else message
     return Observation(
         Subject.TASK, task.component, container.hash, state, message[:_MESSAGE_CHARACTERS], container.restarts
     )
@@ -181,7 +183,7 @@ def _certificate(view: View, spec: CertificateSpec) -> Observation:
     refusal = view.refusals.get(spec.key, "")
     if refusal:
         return Observation(Subject.FILE, spec.path, state.digest, TaskState.FAILED, refusal)
-    waits = _why(view, "certificates") if view.online else "waits for the controller to sign it"
+    waits = _why(view, certificate_lane(spec)) if view.online else "waits for the controller to sign it"
     return Observation(Subject.FILE, spec.path, state.digest, TaskState.PREPARING, waits)
 
 

@@ -11,18 +11,13 @@ from fairlead_agent import machine_host as host
 from fairlead_agent.instructions import (
     ApplyObject,
     Discard,
-    Done,
     EnsureImage,
-    Failed,
-    FailureKind,
     GiveUp,
     Inspect,
     Instruction,
     IssueCertificates,
     Launch,
     ListContainers,
-    Outcome,
-    ProbeResult,
     ReadLogs,
     RemoveObject,
     RemoveTask,
@@ -35,6 +30,7 @@ from fairlead_agent.instructions import (
     UndoHost,
     WriteFile,
 )
+from fairlead_agent.outcomes import Done, Failed, FailureKind, Outcome, ProbeResult
 from fairlead_agent.view import Attempt, Moment, View
 from fairlead_wire.backoff import FIRST_SECONDS, LAST_SECONDS
 
@@ -48,7 +44,8 @@ Fold = Callable[[View, Any, Any, Moment], View]
 def settle(view: View, outcome: Outcome, now: Moment, random: float) -> View:
     """The view after an instruction ended, well or not; `random` in [0, 1) spreads the back-off."""
     instruction = outcome.instruction
-    view = replace(view, in_flight={lane: item for lane, item in view.in_flight.items() if lane != instruction.lane})
+    left = {lane: item for lane, item in view.in_flight.items() if lane != instruction.lane}
+    view = replace(view, in_flight=left, settled=view.settled + 1)
     if isinstance(instruction, TaskInstruction):
         view = _touched(view, instruction.component, now)
     if isinstance(outcome, Done):
@@ -70,8 +67,12 @@ def _failed(view: View, outcome: Failed, now: Moment, random: float) -> View:
         # Nothing but the listing asks Docker until it answers, so only the listing backs off.
         return view if not isinstance(instruction, ListContainers) else _backed_off(view, outcome, now, random)
     view = _backed_off(view, outcome, now, random)
-    if outcome.kind is FailureKind.NO_IMAGE and isinstance(instruction, Launch):
-        view = replace(view, images=view.images - {instruction.task.image})
+    if isinstance(instruction, TaskInstruction):
+        view = replace(view, unsure=view.unsure | {instruction.component}, listing_due=now.steady)
+    if outcome.kind is FailureKind.NO_IMAGE and isinstance(instruction, Launch | Retire):
+        # It was here and others removed it: it is fetched again, which may well succeed.
+        gone = instruction.task.image if isinstance(instruction, Launch) else instruction.image
+        return replace(view, images=view.images - {gone})
     fold = _UNDONE.get(type(instruction))
     return fold(view, instruction, outcome.message, now) if fold is not None else view
 
@@ -90,9 +91,9 @@ def _cleared(view: View, key: str) -> View:
 
 
 def _touched(view: View, component: str, now: Moment) -> View:
-    """A listing that began before this moment tells nothing new of this component."""
+    """A listing that has begun already tells nothing new of this component."""
     due = min(view.listing_due, now.steady + _SOON_SECONDS)
-    return replace(view, touched={**view.touched, component: now.steady}, listing_due=due)
+    return replace(view, touched={**view.touched, component: view.settled}, listing_due=due)
 
 
 def _listed(view: View, instruction: ListContainers, value: Any, now: Moment) -> View:

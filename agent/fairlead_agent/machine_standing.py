@@ -55,14 +55,6 @@ def needs_image(view: View, task: TaskSpec) -> bool:
     return stand in (Standing.ABSENT, Standing.BETWEEN, Standing.STALE)
 
 
-def keeps_old(view: View, task: TaskSpec) -> bool:
-    """Whether what runs, or is to run again, is the task's predecessor: then its files are kept, not the new ones."""
-    stand, failed = standing(view, task), view.failure(task) is not None
-    if stand is Standing.WRONG:
-        return failed or not view.online or task.image not in view.images
-    return failed and stand in (Standing.BETWEEN, Standing.CONFIRMING)
-
-
 def stands(view: View, task: TaskSpec, hash_: str) -> bool:
     """Whether the container that is kept, or would be gone back to, has this hash."""
     container = view.previous(task.component) or view.current(task.component)

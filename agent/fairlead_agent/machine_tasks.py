@@ -29,7 +29,8 @@ def steps(view: View, now: Moment) -> Iterator[Instruction]:
         return
     for task in view.assignment.tasks:
         lane = f"task/{task.component}"
-        if view.free(lane, now) and lane not in view.refusals:
+        known = task.component not in view.unsure and lane not in view.refusals
+        if known and view.free(lane, now):
             instruction = _STEPS[standing(view, task)](view, task, now)
             if instruction is not None:
                 yield instruction
@@ -60,7 +61,8 @@ def _wrong(view: View, task: TaskSpec, now: Moment) -> Instruction | None:
     if not view.online or view.failure(task) is not None:
         return _revive(view, task, container, now)
     if task.image in view.images and not waits_for(view, task):
-        return Retire(task.component, container.id, container.name + PREVIOUS, task.limits.stop_seconds)
+        aside = container.name + PREVIOUS
+        return Retire(task.component, container.id, aside, task.limits.stop_seconds, task.image)
     return _revive(view, task, container, now)
 
 

@@ -36,9 +36,9 @@ class Reporter:
         """All that is known now, at assignment `revision`; `wall`: seconds since 1970."""
         self._revision = revision
         stamp = int(wall * 1000)
-        seen = {item.identity: replace(item, observed_ms=stamp) for item in observations}
+        seen = {item.identity: self._stamped(item, stamp) for item in observations}
         gone = {
-            key: replace(item, state=TaskState.REMOVED, message="", observed_ms=stamp)
+            key: self._stamped(replace(item, state=TaskState.REMOVED, message=""), stamp)
             for key, item in self.newest.items()
             if key not in seen and item.subject is Subject.ORPHAN
         }
@@ -60,10 +60,22 @@ class Reporter:
             if pending := self._pending():
                 return self._revision, tuple(self._numbered(item) for item in pending)
 
+    def _stamped(self, item: Observation, stamp: int) -> Observation:
+        """What is no news keeps the moment at which it was."""
+        before = self.newest.get(item.identity)
+        if before is not None and _news(before) == _news(item):
+            return before
+        return replace(item, observed_ms=stamp)
+
     def _pending(self) -> list[Observation]:
-        return [item for key, item in self.newest.items() if not item.same_news(self._told.get(key))]
+        told = self._told
+        return [item for key, item in self.newest.items() if key not in told or _news(told[key]) != _news(item)]
 
     def _numbered(self, observation: Observation) -> Observation:
         self._sequence += 1
         self._told[observation.identity] = observation
         return replace(observation, sequence=self._sequence)
+
+
+def _news(item: Observation) -> tuple[str, TaskState, str, int]:
+    return item.hash, item.state, item.message, item.restarts

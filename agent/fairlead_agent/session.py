@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from fairlead.agent.v1.session_pb2_grpc import SessionServiceStub
 from fairlead_agent import relay_stream
 from fairlead_agent.effects import RelayTargets
 from fairlead_agent.happenings import Happenings
+from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.messages import applied
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.view import Memory
@@ -64,12 +65,15 @@ class Session:
         happenings: Happenings,
         targets: RelayTargets,
         welcome_seconds: float = WELCOME_SECONDS,
+        welcomed: Callable[[], None] = lambda: None,
+        inspector: Inspector | None = None,
     ) -> None:
         self._bulk, self._upkeep, self._reporter = bulk, upkeep, reporter
         self._happenings, self._targets, self._welcome_seconds = happenings, targets, welcome_seconds
+        self._welcomed, self._inspector = welcomed, inspector
         self._stream: Any = SessionServiceStub(control).Session()
         self._writing = asyncio.Lock()
-        self._relays: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()
         self.welcome: session_pb2.Welcome | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -81,9 +85,9 @@ class Session:
             self._stream.cancel()
             if self.welcome is not None:
                 self._upkeep.session_ended()
-            for relay in self._relays:
-                relay.cancel()
-            await asyncio.gather(*self._relays, return_exceptions=True)
+            for task in self._aside:
+                task.cancel()
+            await asyncio.gather(*self._aside, return_exceptions=True)
 
     async def _greet(self, greeting: Greeting) -> None:
         memory = self._upkeep.memory()
@@ -103,6 +107,8 @@ class Session:
         if answer is grpc.aio.EOF or answer.WhichOneof("message") != "welcome":
             raise _ended()
         self.welcome = answer.welcome
+        self._welcomed()
+        _log.info("session %d is open", answer.welcome.epoch)
         await self._upkeep.session_began(answer.welcome.generation, self._is_obeyed(memory))
         self._reporter.begin_session()
 
@@ -137,7 +143,9 @@ class Session:
                 case "assignment":
                     await self._take(message.assignment)
                 case "relay_offer":
-                    self._open_relay(message.relay_offer)
+                    self._begin(self._carry(message.relay_offer.relay_id, message.relay_offer.target))
+                case "inspect_request":
+                    self._begin(self._inspect(message.inspect_request.id))
         raise _ended()
 
     async def _take(self, message: session_pb2.Assignment) -> None:
@@ -178,10 +186,11 @@ class Session:
             await self._write(session_pb2.SessionRequest(happening=message))
             self._happenings.told(item)
 
-    def _open_relay(self, offer: session_pb2.RelayOffer) -> None:
-        task = asyncio.create_task(self._carry(offer.relay_id, offer.target))
-        self._relays.add(task)
-        task.add_done_callback(self._relays.discard)
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Beside the session, and for as long as it lasts."""
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def _carry(self, relay_id: str, target: str) -> None:
         """A relay that breaks ends alone."""
@@ -189,6 +198,11 @@ class Session:
             await relay_stream.carry(self._bulk, relay_id, target, self._targets)
         except* (grpc.RpcError, OSError) as broken:
             _log.info("a relay to %s broke: %s", target, broken.exceptions[0])
+
+    async def _inspect(self, request_id: int) -> None:
+        if self._inspector is not None:
+            report = await self._inspector.report(request_id)
+            await self._write(session_pb2.SessionRequest(inspection_report=report))
 
     async def _write(self, message: session_pb2.SessionRequest) -> None:
         async with self._writing:

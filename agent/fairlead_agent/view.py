@@ -151,6 +151,8 @@ class View:
 
     `online`: a controller that may be obeyed has a session with us. `engine`: Docker answers. `listed`: the
     containers were listed at least once. `attempts`: by lane, and `start/COMPONENT`.
+    `settled`: how many instructions have ended; `touched`: component → that number when the last one about its
+    containers had; `unsure`: components where that one failed, perhaps half-way, and no listing has begun since.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -169,7 +171,9 @@ class View:
     last_words: Mapping[str, LastWords] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     in_flight: Mapping[str, Instruction] = field(default_factory=dict)
-    touched: Mapping[str, float] = field(default_factory=dict)
+    settled: int = 0
+    touched: Mapping[str, int] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()
     listing_due: float = 0.0
     inspection_due: float = 0.0
 

@@ -16,17 +16,13 @@ from fairlead_agent.effects import Host, HostFailure, Objects, Prober
 from fairlead_agent.instructions import (
     ApplyObject,
     Discard,
-    Done,
     EnsureImage,
-    Failed,
-    FailureKind,
     GiveUp,
     Inspect,
     Instruction,
     IssueCertificates,
     Launch,
     ListContainers,
-    Outcome,
     ReadLogs,
     RemoveObject,
     RemoveTask,
@@ -38,6 +34,7 @@ from fairlead_agent.instructions import (
     UndoHost,
     WriteFile,
 )
+from fairlead_agent.outcomes import Done, Failed, FailureKind, Outcome
 from fairlead_agent.runtime.port import (
     EngineAway,
     NameTaken,
@@ -134,6 +131,8 @@ class Worker:
             await self.host.make_directory(directory, cluster)
 
     async def _retire(self, item: Retire) -> None:
+        if not await self.runtime.has_image(item.image):
+            raise NoSuchImage(f"the image {item.image} was removed by others")
         # The policy first: with `always` it would come back at the next start of dockerd, beside its successor.
         await self.runtime.set_restart(item.container_id, RestartPolicy.NO)
         await self.runtime.stop(item.container_id, item.stop_seconds)

@@ -182,15 +182,18 @@ class AgentBench:
         """What was observed last of it."""
         return self.reporter.newest.get((subject, name))
 
-    async def until(self, wanted: Callable[[], bool], seconds: float = 120.0) -> None:
+    async def until(self, wanted: Callable[[], bool], seconds: float = 120.0, step: float = 0.01) -> None:
         """Virtual seconds may pass until `wanted` holds."""
         end = self.steady() + seconds
         while not wanted():
-            for task in self._tasks:
-                if task.done():
-                    task.result()
+            self._still_lives()
             assert self.steady() < end, f"not within {seconds} s; last seen: {self.reporter.newest}"
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(step)
+
+    async def live(self, seconds: float) -> None:
+        """Lets virtual seconds pass."""
+        await asyncio.sleep(seconds)
+        self._still_lives()
 
     async def until_state(self, component: str, state: TaskState, seconds: float = 120.0) -> Observation:
         def reached() -> bool:
@@ -213,6 +216,12 @@ class AgentBench:
     def forget(self) -> None:
         self.runtime.calls.clear()
         self.instructions.clear()
+
+    def _still_lives(self) -> None:
+        """Raises what the agent died of."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
 
     def _check(self, view: View, instructions: tuple[Instruction, ...]) -> None:
         validate_view(view)

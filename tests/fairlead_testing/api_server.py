@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from fairlead_controller.api.server import add_api_services
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.node import Node
 from fairlead_controller.store.port import Repositories
+from fairlead_testing.api_wire import Wire
 from fairlead_testing.fake_agent import FakeAgent, everything_well
 from fairlead_testing.fleet_server import FleetServer, running
 from fairlead_wire.assignment import Assignment, Observation
@@ -45,6 +47,7 @@ def parts_of(server: FleetServer) -> Parts:
         dispatch.relays,
         server.reconciler,
         IMAGE,
+        dispatch.instructions,
     )
 
 
@@ -183,6 +186,14 @@ class ThreadedServer:
     def agent(self, name: str, **node: Any) -> FakeAgent:
         """An obedient agent that stays until the end."""
         return self.do(self._stack.enter_async_context(obedient_agent(self.server, name, **node)))
+
+    def wire(self, name: str) -> Wire:
+        """A context of that name whose connections can be cut."""
+        wire = Wire(self.server.fleet_endpoint)
+        endpoint = self.do(wire.open())
+        self._stack.push_async_callback(wire.close)
+        contexts.save(replace(contexts.find("test", self.folder), name=name, endpoint=endpoint), self.folder)
+        return wire
 
     def shout(self, agent: FakeAgent) -> None:
         """The agent answers relays, until the end."""

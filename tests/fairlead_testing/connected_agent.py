@@ -15,6 +15,7 @@ from fairlead_agent.effects import RelayTargets
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import TOKEN, IdentityStore
+from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.instructions import Instruction
 from fairlead_agent.journal import Journal
 from fairlead_agent.loop import Clock, Loop
@@ -28,6 +29,7 @@ from fairlead_agent.worker import Worker
 from fairlead_testing.fake_host import FakeHost, FakeObjects, FakePolicy, FakeProber
 from fairlead_testing.fake_runtime import FakeRuntime
 from fairlead_wire.facts import Facts
+from fairlead_wire.inspection import Inspection
 
 # Back-off of a test: still jittered by its code, and short.
 _IMPATIENT = 0.02
@@ -74,6 +76,7 @@ class ConnectedAgent:
             greeting,
             clock.random,
             self.welcome_seconds,
+            inspector=Inspector(self.inspect, clock.wall),
         )
 
         async def save(memory: Memory) -> None:
@@ -82,6 +85,10 @@ class ConnectedAgent:
         worker = Worker(self.runtime, self.host, self.prober, self.objects, connection, clock.wall, clock.steady)
         self.loop = Loop(worker, FakePolicy(), journal.load(), save, reporter, happenings, clock, _check)
         self.tasks = [asyncio.create_task(self.loop.run()), asyncio.create_task(connection.run(self.loop))]
+
+    async def inspect(self) -> Inspection:
+        """A host without faults."""
+        return Inspection(await self.host.facts(self.runtime))
 
     async def stop(self) -> None:
         """Raises what any part of it died of."""

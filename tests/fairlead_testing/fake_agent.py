@@ -14,9 +14,10 @@ from fairlead.agent.v1 import enrollment_pb2, session_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub, RelayServiceStub, SessionServiceStub
 from fairlead_wire.assignment import Assignment, Increment, Observation, Subject, apply_increment
-from fairlead_wire.channels import Credentials, fetch_authority, open_channel
+from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.codec import from_message, to_message
 from fairlead_wire.facts import Facts
+from fairlead_wire.first_contact import fetch_authority
 from fairlead_wire.identity import PrivateKey, key_pem, new_key, request_der
 from fairlead_wire.task import TaskState
 from fairlead_wire.token import parse_token

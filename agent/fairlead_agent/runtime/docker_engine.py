@@ -47,6 +47,8 @@ CALL_SECONDS = 30
 PULL_SECONDS = 1800
 SILENT_PULL_SECONDS = 300
 """Docker tells of progress several times a second; unpacking one large layer on a slow disk is the longest pause."""
+CONTAINERD_STORE = ["driver-type", "io.containerd.snapshotter.v1"]
+"""What `docker info` says where images are in containerd's store (moby, daemon/containerd)."""
 THREADS = 12
 """As many as there are components: all may be stopping at a time."""
 LOG_BYTES = 64 * 1024
@@ -84,6 +86,11 @@ class DockerEngine:
             live_restore=info["LiveRestoreEnabled"],
             name=info["Name"],
             operating_system=info["OperatingSystem"],
+            oldest_api=version.get("MinAPIVersion", ""),
+            storage_driver=info["Driver"],
+            containerd_store=CONTAINERD_STORE in (info.get("DriverStatus") or []),
+            logging_driver=info["LoggingDriver"],
+            security=tuple(info.get("SecurityOptions") or []),
         )
 
     async def containers(self) -> tuple[Container, ...]:

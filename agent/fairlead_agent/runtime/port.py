@@ -54,6 +54,11 @@ class EngineInfo:
     live_restore: bool
     name: str = ""
     operating_system: str = ""
+    oldest_api: str = ""
+    storage_driver: str = "overlay2"
+    containerd_store: bool = False
+    logging_driver: str = "json-file"
+    security: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

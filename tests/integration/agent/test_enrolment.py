@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from fairlead_agent.identity_store import IDENTITY, IdentityStore
 from fairlead_testing.connected_agent import connected
 from fairlead_testing.fake_controller import NODE_ID, FakeController, running
+from fairlead_testing.fleet_server import running as fleet_running
 from fairlead_wire.errors import Denied, Refused
 
 DAY = 86_400.0
@@ -138,3 +140,66 @@ async def test_an_identity_that_cannot_be_read_is_not_replaced(tmp_path: Path) -
     (tmp_path / IDENTITY).write_text('{"format": 99}')
     with pytest.raises(Refused, match="can't be read"):
         IdentityStore(tmp_path).load()
+
+
+async def test_a_controller_that_moved_is_found_where_enrolment_now_is(tmp_path: Path) -> None:
+    before = FakeController()
+    async with running(before), connected(before.enrolment, tmp_path, token=before.token()):
+        await before.until_session()
+    moved = FakeController()
+    moved.authority = before.authority
+    async with running(moved):
+        # The same fleet port at another host: here the host is the same, so the identity's port is the moved one's.
+        store = IdentityStore(tmp_path)
+        identity = store.load()
+        assert identity is not None
+        store.save(replace(identity, fleet_endpoint=f"127.0.0.2:{moved.fleet.rpartition(':')[2]}"))
+        async with connected(moved.enrolment, tmp_path):
+            await moved.until_session()
+
+
+async def test_a_token_of_another_fleet_beside_an_identity_is_used(tmp_path: Path) -> None:
+    first, second = FakeController(), FakeController()
+    async with running(first), running(second):
+        async with connected(first.enrolment, tmp_path, token=first.token()):
+            await first.until_session()
+        async with connected(second.enrolment, tmp_path, token=second.token()):
+            await second.until_session()
+        assert second.calls["Enroll"] == 1
+
+
+async def test_a_token_of_the_own_fleet_is_dropped_while_the_node_is_known(tmp_path: Path) -> None:
+    controller = FakeController()
+    async with running(controller):
+        async with connected(controller.enrolment, tmp_path, token=controller.token()):
+            await controller.until_session()
+        async with connected(controller.enrolment, tmp_path, token=controller.token()) as agent:
+            await controller.until_session(2)
+            await _until(lambda: not (agent.state / "join").exists())
+        assert controller.calls["Enroll"] == 1
+
+
+async def test_a_revoked_node_comes_back_with_a_new_token(tmp_path: Path) -> None:
+    async with fleet_running() as server:
+        async with connected(server.enrolment_endpoint, tmp_path, token=server.token()):
+            await server.event("node-connected")
+        (node,) = server.store.now(lambda repositories: repositories.nodes.all())
+        server.store.now(lambda repositories: repositories.nodes.put(replace(node, name="renamed", revoked=True)))
+        async with connected(server.enrolment_endpoint, tmp_path, token=server.token()):
+            async with asyncio.timeout(20):
+                while len(server.events("node-connected")) < 2:
+                    await server.feed.changed("events", server.feed.version("events"))
+        assert len(server.store.now(lambda repositories: repositories.nodes.all())) == 2
+
+
+async def test_a_token_that_is_refused_beside_an_identity_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    controller, other = FakeController(), FakeController()
+    async with running(controller), running(other):
+        async with connected(controller.enrolment, tmp_path, token=controller.token()):
+            await controller.until_session()
+        async with connected(controller.enrolment, tmp_path, token=other.token()):
+            await controller.until_session(2)
+        assert "The node stays what it is" in caplog.text
+        assert not other.calls

@@ -66,7 +66,7 @@ def test_nothing_is_removed_with_the_controller_away() -> None:
             await bench.until_healthy("etcd")
             bench.offline()
             await bench.hold(_with(assignment(revision=2), GO))
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert not bench.calls("stop", "remove")
             await bench.online()
             await _removed(bench, "etcd")
@@ -98,7 +98,7 @@ def test_the_host_is_undone_last_and_stays_undone() -> None:
             calls = [call for call in bench.host.calls if call in ("clean_footprint", "undo_ledger")]
             assert calls == ["clean_footprint", "undo_ledger"]
             assert CONFIG.path not in bench.host.files
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert CONFIG.path not in bench.host.files
 
     virtually(main())
@@ -125,7 +125,7 @@ def test_an_empty_assignment_removes_nothing() -> None:
             await bench.until_healthy("etcd")
             bench.forget()
             await bench.hold(assignment(revision=2))
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert not bench.calls("stop", "remove")
             assert CONFIG.path in bench.host.files
 

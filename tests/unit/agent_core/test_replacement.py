@@ -51,7 +51,7 @@ def test_the_old_one_runs_on_until_image_and_files_of_the_new_one_are_there() ->
         async with agent("etcd:1") as bench:
             old = await _old_runs(bench)
             await bench.hold(assignment(NEW, revision=2))
-            await bench.until(lambda: bench.steady() > 20)
+            await bench.live(20)
             assert bench.runtime.held(NAME).status is ContainerStatus.RUNNING
             seen = bench.seen("etcd")
             assert seen is not None
@@ -79,7 +79,7 @@ def test_one_that_does_not_become_healthy_is_undone_and_not_tried_again() -> Non
             back.program = Program()
             await bench.until(lambda: back.status is ContainerStatus.RUNNING)
             assert back.policy is RestartPolicy.ALWAYS
-            await bench.until(lambda: bench.steady() > 120)
+            await bench.live(120)
             assert len(bench.calls("create")) == 1, "that hash is not tried again"
             assert _names(bench) == {NAME}
 
@@ -116,7 +116,7 @@ def test_undoing_brings_the_old_files_back_before_the_old_container() -> None:
             await bench.until_state("etcd", TaskState.FAILED)
             await bench.until(lambda: bench.runtime.held(NAME).id == old)
             assert bench.host.files["/etc/etcd.conf"].content == b"good"
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert bench.host.files["/etc/etcd.conf"].content == b"good"
 
     virtually(main())
@@ -135,6 +135,23 @@ def test_one_that_cannot_be_started_is_undone_at_once() -> None:
             bench.runtime.unstartable.clear()
             await bench.until(lambda: bench.runtime.held(NAME).id == old)
             await bench.until(lambda: bench.runtime.held(NAME).status is ContainerStatus.RUNNING)
+
+    virtually(main())
+
+
+def test_an_image_that_others_removed_costs_no_outage() -> None:
+    async def main() -> None:
+        async with agent("etcd:1") as bench:
+            bench.runtime.registry.add("etcd:2")
+            old = await _old_runs(bench)
+            bench.prober.unhealthy[2380] = "not yet"
+            await bench.hold(assignment(NEW, revision=2))
+            await bench.until(lambda: "etcd:2" in bench.view.images)
+            bench.runtime.images.discard("etcd:2")
+            bench.prober.unhealthy.clear()
+            await bench.until(lambda: getattr(bench.seen("etcd"), "hash", "") == NEW.hash)
+            await bench.until_healthy("etcd")
+            assert old not in bench.runtime._held
 
     virtually(main())
 
@@ -163,8 +180,7 @@ def test_an_agent_killed_at_any_moment_of_a_replacement_ends_it_well(moment: flo
             if not healthy:
                 bench.prober.unhealthy[2380] = "connection refused"
             await bench.hold(assignment(NEW, revision=2))
-            began = bench.steady()
-            await bench.until(lambda: bench.steady() - began >= moment)
+            await bench.live(moment)
             await bench.restart()
             state = TaskState.HEALTHY if healthy else TaskState.FAILED
             await bench.until(

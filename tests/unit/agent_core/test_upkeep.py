@@ -57,7 +57,7 @@ def test_a_certificate_is_renewed_at_half_of_its_life_and_nothing_restarts() -> 
             await bench.until_healthy("etcd")
             bench.forget()
             bench.ahead = 11 * 3600.0
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert len(bench.issuer.issued) == 1
             bench.ahead = 12 * 3600.0
             await bench.until(lambda: len(bench.issuer.issued) == 2)
@@ -104,7 +104,7 @@ def test_with_the_controller_away_nothing_new_begins() -> None:
             bench.offline()
             bench.forget()
             await bench.hold(assignment(service("etcd", "etcd:2", port=2379), revision=2))
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert not bench.calls("create", "stop", "rename")
             seen = bench.seen("etcd")
             assert seen is not None
@@ -132,7 +132,7 @@ def test_a_start_that_fails_is_tried_again_with_a_back_off() -> None:
             bench.runtime.unstartable["etcd"] = "the port 2379 is taken"
             await bench.hold(assignment(ETCD))
             await bench.until(lambda: "port 2379 is taken" in getattr(bench.seen("etcd"), "message", ""))
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert 4 < len(bench.calls("start")) < 20
             bench.runtime.unstartable.clear()
             await bench.until_healthy("etcd")
@@ -198,7 +198,7 @@ def test_a_changed_file_is_told_by_a_signal_from_inside_once() -> None:
             other = FileSpec.of(CONFIG.path, "a: 2")
             await bench.hold(assignment(task, other, revision=2))
             await bench.until(lambda: bool(told))
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert told == [("/bin/sh", "-c", "kill -HUP 1")]
             assert len(bench.calls("create")) == 1
 
@@ -211,11 +211,11 @@ def test_objects_wait_for_the_apiserver_and_are_kept() -> None:
             spec = ObjectSpec.of("role/a", "/apis/a", "{}")
             bench.prober.unhealthy[6443] = "not yet"
             await bench.hold(assignment(API, spec))
-            await bench.until(lambda: bench.steady() > 5)
+            await bench.live(5)
             assert not bench.objects.applied
             bench.prober.unhealthy.clear()
             bench.objects.away = True
-            await bench.until(lambda: bench.steady() > 8)
+            await bench.live(8)
             bench.objects.away = False
             await bench.until(lambda: bool(bench.objects.applied))
             await bench.until(lambda: len(bench.objects.applied) == 3, seconds=200)
@@ -236,7 +236,7 @@ def test_a_job_runs_once_even_over_a_restart_of_the_agent() -> None:
             await bench.runtime.remove(bench.runtime.held("fairlead-snapshot").id)
             await bench.restart()
             await bench.until_state("snapshot", TaskState.COMPLETED)
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert len(bench.calls("create")) == 1
 
     virtually(main())
@@ -274,7 +274,7 @@ def test_orphans_are_told_and_left_alone() -> None:
             bench.forget()
             await bench.hold(assignment(ETCD, revision=2))
             await bench.until(lambda: bench.seen("fairlead-kube-apiserver", Subject.ORPHAN) is not None)
-            await bench.until(lambda: bench.steady() > 60)
+            await bench.live(60)
             assert not bench.calls("stop", "remove")
 
     virtually(main())
