@@ -48,6 +48,7 @@ def parts_of(server: FleetServer) -> Parts:
         server.reconciler,
         IMAGE,
         dispatch.instructions,
+        dispatch.inspections,
     )
 
 

@@ -16,6 +16,7 @@ from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import TOKEN, IdentityStore
 from fairlead_agent.inspection_answer import Inspector
+from fairlead_agent.instructed import Instructed
 from fairlead_agent.instructions import Instruction
 from fairlead_agent.journal import Journal
 from fairlead_agent.loop import Clock, Loop
@@ -24,6 +25,7 @@ from fairlead_agent.relay_targets import AllowedTargets
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.session import Greeting
+from fairlead_agent.snapshots import EtcdSnapshots
 from fairlead_agent.view import Memory, View
 from fairlead_agent.worker import Worker
 from fairlead_testing.fake_host import FakeHost, FakeObjects, FakePolicy, FakeProber
@@ -48,6 +50,7 @@ class ConnectedAgent:
     objects: FakeObjects = field(default_factory=FakeObjects)
     targets: RelayTargets = field(default_factory=AllowedTargets)
     welcome_seconds: float = 10.0
+    snapshots: EtcdSnapshots | None = None
     loop: Loop = field(init=False)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -76,7 +79,7 @@ class ConnectedAgent:
             greeting,
             clock.random,
             self.welcome_seconds,
-            inspector=Inspector(self.inspect, clock.wall),
+            instructed=Instructed(Inspector(self.inspect, clock.wall), self.snapshots),
         )
 
         async def save(memory: Memory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from fairlead.agent.v1 import enrollment_pb2, session_pb2
+from fairlead.agent.v1 import enrollment_pb2, inspection_pb2, session_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub, RelayServiceStub, SessionServiceStub
 from fairlead_wire.assignment import Assignment, Increment, Observation, Subject, apply_increment
@@ -19,6 +20,7 @@ from fairlead_wire.codec import from_message, to_message
 from fairlead_wire.facts import Facts
 from fairlead_wire.first_contact import fetch_authority
 from fairlead_wire.identity import PrivateKey, key_pem, new_key, request_der
+from fairlead_wire.inspection import Inspection
 from fairlead_wire.task import TaskState
 from fairlead_wire.token import parse_token
 
@@ -129,6 +131,10 @@ class FakeAgent:
     credentials: Credentials
     facts: Facts
     held: Assignment = field(default_factory=Assignment)
+    inspection: Inspection | None = None
+    """What it finds on its host when it is asked; None: nothing to complain about."""
+    ahead: float = 0.0
+    """Seconds that its clock is ahead."""
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[FakeSession]:
@@ -177,8 +183,20 @@ class FakeAgent:
                     if message.HasField("assignment"):
                         session.take(message.assignment)
                         await session.observe(*report(session.held))
+                    elif message.HasField("instruction"):
+                        await session.send(self._result(message.instruction))
             finally:
                 beating.cancel()
+
+    def _result(self, instruction: session_pb2.Instruction) -> session_pb2.SessionRequest:
+        """What the real agent answers to an instruction."""
+        result = session_pb2.InstructionResult(id=instruction.id)
+        if instruction.HasField("inspect_host"):
+            now = round((time.time() + self.ahead) * 1000)
+            found = to_message(self.inspection or Inspection(self.facts), inspection_pb2.Inspection)
+            report = inspection_pb2.InspectionReport(received_ms=now, sent_ms=now, inspection=found)
+            result.inspection.CopyFrom(report)
+        return session_pb2.SessionRequest(instruction_result=result)
 
 
 async def _beat(session: FakeSession, period: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fairlead_agent.runtime.container_spec import labels
 from fairlead_agent.runtime.port import (
+    PROTECTED,
     Container,
     ContainerStatus,
     EngineAway,
@@ -194,7 +195,11 @@ class FakeRuntime:
     async def remove_labelled(self, label: str) -> int:
         self._enter(f"remove_labelled {label}")
         key, _, value = label.partition("=")
-        found = [held.id for held in self._held.values() if held.labels.get(key) == value]
+        found = [
+            held.id
+            for held in self._held.values()
+            if held.labels.get(key) == value and not set(PROTECTED) & set(held.labels)
+        ]
         for identity in found:
             await self.remove(identity)
         return len(found)

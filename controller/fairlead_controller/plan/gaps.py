@@ -34,6 +34,10 @@ class Staying:
     held: Assignment
     finished: frozenset[Removal]
 
+    @property
+    def is_control_plane(self) -> bool:
+        return self.claim.role is NodeRole.CONTROL_PLANE
+
     @cached_property
     def placed(self) -> tuple[TaskSpec, ...]:
         """Wanted tasks of components that the node has none of."""

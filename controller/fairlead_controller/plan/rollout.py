@@ -48,11 +48,18 @@ def _performed(snapshot: Snapshot, found: Gaps, by_node: Mapping[str, list[Move]
         if gap.node.id in by_node:
             assignments[gap.node.id] = _next(gap, _leave(snapshot, gap, by_node[gap.node.id]))
     return Changes(
-        # Whatever is begun on a node claims it in the same transaction.
-        tuple(gap.claim for gap in found.staying if gap.is_new and gap.node.id in by_node),
+        _claimed(found, by_node),
         tuple(gap.claim for gap in found.leaving if _does(by_node, gap.node.id, MoveAction.RELEASE)),
         {node_id: assignment for node_id, assignment in assignments.items() if assignment is not None},
     )
+
+
+def _claimed(found: Gaps, by_node: Mapping[str, list[Move]]) -> tuple[Claim, ...]:
+    """Whatever is begun on a node claims it in the same transaction, and with it the control planes of a new cluster,
+    since each of them is told of all."""
+    new = [gap for gap in found.staying if gap.is_new]
+    begun = any(gap.node.id in by_node for gap in new)
+    return tuple(gap.claim for gap in new if gap.node.id in by_node or (begun and gap.is_control_plane))
 
 
 def _does(by_node: Mapping[str, list[Move]], node_id: str, action: MoveAction) -> bool:

@@ -1,5 +1,6 @@
 """What each move waits for. No silent wait: the answer is a sentence, and empty means "now".
 
+- Nothing is begun while a restored database is not confirmed.
 - Nothing is begun on a node without a session.
 - Replacements: one at a time in a cluster, and only while everything else is healthy. A component that is itself not
   healthy may be replaced as soon as what it depends on is, for that may be the cure.
@@ -20,6 +21,10 @@ from fairlead_controller.plan.seen import Seen, removal_seen, task_seen
 from fairlead_wire.assignment import Removal, RemovalKind
 from fairlead_wire.task import TaskSpec
 
+UNCONFIRMED = (
+    "waits for an admin to confirm the restored database: look at `fairlead fleet show`, then `fairlead fleet confirm`"
+)
+
 
 @dataclass(frozen=True)
 class Running:
@@ -34,8 +39,9 @@ class Running:
     def rank(self) -> int:
         return rank(catalogue.REPLACEMENT_ORDER, self.task.component)
 
-    def is_of(self, move: Move) -> bool:
-        return (self.node_id, self.task.component) == (move.node_id, move.component)
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.node_id, self.task.component)
 
     @property
     def blocks(self) -> str:
@@ -51,8 +57,9 @@ class Waits:
         self._snapshot, self._gaps, self._moves = snapshot, found, moves
         self._staying = {gap.node.id: gap for gap in found.staying}
         self._leaving = {gap.node.id: gap for gap in found.leaving}
-        self._running = tuple(self._run())
-        self._replacements = tuple(move for move in moves if move.action is MoveAction.REPLACE)
+        self._ill = {each.key: each for each in self._run() if not each.seen.well}
+        self._replacements = {(m.node_id, m.component): m for m in moves if m.action is MoveAction.REPLACE}
+        self._founders = self._wait_for_founders()
         self._rules: Mapping[MoveAction, Callable[[Move], str]] = {
             MoveAction.CLAIM: self._place,
             MoveAction.PLACE: self._place,
@@ -63,7 +70,11 @@ class Waits:
         }
 
     def of(self, move: Move) -> str:
-        return self._session(move) or self._rules[move.action](move)
+        return self._confirmation() or self._session(move) or self._rules[move.action](move)
+
+    def _confirmation(self) -> str:
+        """A restored database shows what it would do, and does nothing."""
+        return UNCONFIRMED if self._snapshot.fleet.unconfirmed else ""
 
     def _session(self, move: Move) -> str:
         if move.node_id in self._snapshot.fleet.reachable:
@@ -78,33 +89,38 @@ class Waits:
 
     def _place(self, move: Move) -> str:
         """A node that came back before it was emptied is emptied first."""
-        return self._unfinished(self._staying[move.node_id], lambda removal: removal.kind is RemovalKind.HOST)
+        return self._founders or self._unfinished(
+            self._staying[move.node_id], lambda removal: removal.kind is RemovalKind.HOST
+        )
+
+    def _wait_for_founders(self) -> str:
+        """A new cluster begins with all its control planes: a member that came later would have to be let in."""
+        founders = [gap for gap in self._gaps.staying if gap.is_new and gap.is_control_plane]
+        away = [gap.node.name for gap in founders if gap.node.id not in self._snapshot.fleet.reachable]
+        return f"waits for the agents of all control planes; without a session: {', '.join(away)}" if away else ""
 
     def _replace(self, move: Move) -> str:
         if emptied := self._place(move):
             return emptied
-        ill = self._is_ill(move)
-        blocking = [each for each in self._running if not each.seen.well and self._blocks(each, move, ill)]
+        ill = (move.node_id, move.component) in self._ill
+        blocking = [each for each in self._ill.values() if self._blocks(each, move, ill)]
         if blocking:
             return min(blocking, key=lambda each: (not each.seen.failed, each.rank, each.node)).blocks
         return self._earlier(move, ill) or self._quorum(move)
 
     def _blocks(self, other: Running, move: Move, ill: bool) -> bool:
         """Whether a component that is not healthy holds this replacement up."""
-        if other.is_of(move):
+        if other.key == (move.node_id, move.component):
             return False
         depended_on = other.rank <= rank(catalogue.REPLACEMENT_ORDER, move.component)
-        return not ill or (depended_on and not any(other.is_of(each) for each in self._replacements))
-
-    def _is_ill(self, move: Move) -> bool:
-        return any(each.is_of(move) and not each.seen.well for each in self._running)
+        return not ill or (depended_on and other.key not in self._replacements)
 
     def _earlier(self, move: Move, ill: bool) -> str:
         """In their order, cures before all others; those of unreachable nodes hold nobody up."""
-        for other in self._replacements:
+        for key, other in self._replacements.items():
             if other.key == move.key:
                 return ""
-            if not self._session(other) and (not ill or self._is_ill(other)):
+            if not self._session(other) and (not ill or key in self._ill):
                 return f"waits for the replacement of {other.component} on {other.node}"
         return ""
 

@@ -164,6 +164,16 @@ def test_files_that_need_a_new_container_change_together_with_it() -> None:
     assert world.held["id-lab-2"].files == before["id-lab-2"], "under a running kubelet nothing changes"
 
 
+def test_a_new_cluster_begins_with_all_its_control_planes_or_not_at_all() -> None:
+    three = [f"lab-{number}" for number in (1, 2, 3)]
+    world = World((node(1), node(2), node(3)), cluster(controlPlane={"nodes": three}), away={"lab-3"})
+    assert waits(world)["claim on lab-1"] == "waits for the agents of all control planes; without a session: lab-3"
+    assert world.ready() == ()
+    world.away = set()
+    world.run()
+    assert world.progress().done
+
+
 def test_quorum_comes_first() -> None:
     world = World((node(1), node(2), node(3)), cluster(controlPlane={"count": 3}))
     world.run()
