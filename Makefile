@@ -22,6 +22,7 @@ lab-engine: $(VENV)/ready ## A Docker Engine for the tests, where none answers
 	python -m fairlead_cli.lab.engine up
 
 test: check lab-engine    ## All checks and tests, on real Docker and real Kubernetes
+	deploy/test-packages.sh
 	fairlead images build
 	timeout 1500 pytest tests/unit tests/contract tests/integration
 	timeout 2400 pytest tests/end_to_end
