@@ -7,14 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-
-_MAKERS: dict[tuple[bool, bool], tuple[str, Callable[..., Any]]] = {
-    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
-    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
-    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
-    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
-}
+from fairlead_controller.handlers import remade
 
 
 @dataclass(frozen=True)
@@ -27,10 +20,7 @@ class Call:
 
 def wrapped(handler: Any, before: Callable[[Call], Awaitable[None]]) -> Any:
     """The same method, with `before` awaited first in the same task; what it raises, the method raises."""
-    kind, maker = _MAKERS[handler.request_streaming, handler.response_streaming]
-    inner = getattr(handler, kind)
-    behaviour = _streaming(inner, before) if handler.response_streaming else _single(inner, before)
-    return maker(behaviour, handler.request_deserializer, handler.response_serializer)
+    return remade(handler, lambda inner: _single(inner, before), lambda inner: _streaming(inner, before))
 
 
 def _single(inner: Any, before: Callable[[Call], Awaitable[None]]) -> Any:

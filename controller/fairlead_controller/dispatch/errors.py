@@ -11,17 +11,11 @@ from typing import Any, NoReturn
 import grpc
 import structlog
 
+from fairlead_controller.handlers import remade
 from fairlead_wire.errors import FairleadError
 from fairlead_wire.status import to_status
 
 _log = structlog.get_logger(__name__)
-
-_MAKERS: dict[tuple[bool, bool], tuple[str, Callable[..., Any]]] = {
-    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
-    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
-    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
-    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
-}
 
 
 class Internal(FairleadError):
@@ -39,9 +33,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _guarded(handler: Any, method: str) -> Any:
-    kind, maker = _MAKERS[handler.request_streaming, handler.response_streaming]
-    behaviour = (_streaming if handler.response_streaming else _single)(getattr(handler, kind), method)
-    return maker(behaviour, handler.request_deserializer, handler.response_serializer)
+    return remade(handler, lambda inner: _single(inner, method), lambda inner: _streaming(inner, method))
 
 
 def _single(inner: Any, method: str) -> Any:
