@@ -74,6 +74,8 @@ def task_removed(view: View, instruction: RemoveTask, value: tuple[str, ...], no
 
 def removed(view: View, instruction: RemoveObject | UndoHost, value: object, now: Moment) -> View:
     removal = instruction.removal
+    if isinstance(instruction, UndoHost):
+        view = _bare(view, now)
     if not isinstance(value, ApplyResult):
         return _done(view, removal, " ".join(value) if isinstance(value, tuple) else "")
     if value.applied:
@@ -82,6 +84,18 @@ def removed(view: View, instruction: RemoveObject | UndoHost, value: object, now
     pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS)) - 1]
     attempt = Attempt(failures, now.steady + pause, value.message)
     return replace(view, attempts={**view.attempts, removal.key: attempt})
+
+
+def _bare(view: View, now: Moment) -> View:
+    """Nothing of ours is on the host any more, whatever an inspection that had begun before may still tell."""
+    return replace(
+        view,
+        files={path: FileState("", 0, now.steady) for path in view.files},
+        certificates={
+            path: CertificateState(False, at=now.steady, spec=it.spec) for path, it in view.certificates.items()
+        },
+        objects={},
+    )
 
 
 def _done(view: View, removal: Removal, message: str) -> View:

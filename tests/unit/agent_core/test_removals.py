@@ -104,6 +104,25 @@ def test_the_host_is_undone_last_and_stays_undone() -> None:
     virtually(main())
 
 
+def test_a_cluster_comes_back_on_a_host_that_was_undone() -> None:
+    async def main() -> None:
+        async with agent("etcd:1", "kube-apiserver:1") as bench:
+            spec = ObjectSpec.of("role/a", "/apis/a", "{}")
+            whole = assignment(reads(ETCD, CONFIG, OnChange.NONE), API, CONFIG, spec)
+            await bench.hold(whole)
+            await bench.until(lambda: "/apis/a" in bench.objects.held)
+            gone = [Removal(RemovalKind.TASK, task.component, task.hash) for task in whole.tasks]
+            await bench.hold(_with(assignment(revision=2), *gone, Removal(RemovalKind.HOST, "lab")))
+            await _removed(bench, "lab")
+            bench.objects.held.clear()
+            await bench.hold(replace(whole, revision=3))
+            await bench.until_healthy("etcd")
+            assert CONFIG.path in bench.host.files
+            await bench.until(lambda: "/apis/a" in bench.objects.held)
+
+    virtually(main())
+
+
 def test_objects_are_removed_through_the_apiserver_of_this_node() -> None:
     async def main() -> None:
         async with agent("kube-apiserver:1") as bench:
