@@ -27,6 +27,7 @@ from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.identity_store import IdentityStore
 from fairlead_agent.inspection import HostInspection
 from fairlead_agent.inspection_answer import Inspector
+from fairlead_agent.instructed import Instructed
 from fairlead_agent.journal import Journal
 from fairlead_agent.loop import Clock, Loop
 from fairlead_agent.objects import ClusterObjects
@@ -39,6 +40,7 @@ from fairlead_agent.reporter import Reporter
 from fairlead_agent.runtime.docker_engine import DockerEngine
 from fairlead_agent.runtime.port import RuntimeFailure
 from fairlead_agent.session import Greeting
+from fairlead_agent.snapshots import EtcdSnapshots
 from fairlead_agent.view import Memory
 from fairlead_agent.worker import Worker
 from fairlead_wire.errors import FairleadError
@@ -123,15 +125,17 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
     async def greeting() -> Greeting:
         return Greeting(await facts(), host.boot_id())
 
+    inspector = Inspector(HostInspection(runtime, facts, paths, state=chosen.state).look, clock.wall)
+    snapshots = EtcdSnapshots(runtime, paths, clock.wall)
     connection = Connection(
         Enrolment(chosen.controller, store, facts, clock.random),
         Renewer(store, clock.wall, clock.random),
         reporter,
         happenings,
-        AllowedTargets(),
+        AllowedTargets(snapshots=snapshots),
         greeting,
         clock.random,
-        inspector=Inspector(HostInspection(runtime, facts, paths, state=chosen.state).look, clock.wall),
+        instructed=Instructed(inspector, snapshots),
     )
 
     async def save(kept: Memory) -> None:

@@ -11,6 +11,11 @@ from fairlead_wire.errors import Invalid
 # Where the planner puts what a control plane's agent applies objects with (see fairlead_controller.plan.paths).
 OBJECTS_CERTIFICATE = "/etc/kubernetes/pki/agent/client.crt"
 OBJECTS_AUTHORITY = "/etc/kubernetes/pki/authorities/ca.crt"
+# And what etcd's own tools need inside its container.
+ETCD_DIRECTORY = "/var/lib/etcd"
+ETCD_ENDPOINT = "https://127.0.0.1:2379"
+ETCD_CERTIFICATE = "/etc/kubernetes/pki/etcd/healthcheck-client.crt"
+ETCD_AUTHORITY = "/etc/kubernetes/pki/authorities/etcd-ca.crt"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from fairlead_agent.effects import RelayTargets
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import Identity
-from fairlead_agent.inspection_answer import Inspector
+from fairlead_agent.instructed import Instructed
 from fairlead_agent.membership import Membership
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
@@ -48,12 +48,12 @@ class Connection:
         random: Callable[[], float],
         welcome_seconds: float = WELCOME_SECONDS,
         dial: Callable[[str, Credentials], grpc.aio.Channel] = open_channel,
-        inspector: Inspector | None = None,
+        instructed: Instructed | None = None,
     ) -> None:
         self._enrolment, self._renewer, self._reporter = enrolment, renewer, reporter
         self._welcome_seconds, self._dial = welcome_seconds, dial
         self._happenings, self._targets, self._greeting, self._random = happenings, targets, greeting, random
-        self._inspector = inspector
+        self._instructed = instructed
         self._channel: grpc.aio.Channel | None = None
         self._membership = Membership(enrolment)
         self._said, self._disowned = "", False
@@ -97,7 +97,7 @@ class Connection:
                 bulk = await stack.enter_async_context(self._dial(endpoint, identity.credentials))
                 told, targets = (self._reporter, self._happenings), self._targets
                 limits = self._welcome_seconds, self._membership.confirmed
-                session = Session(control, bulk, upkeep, *told, targets, *limits, self._inspector)
+                session = Session(control, bulk, upkeep, *told, targets, *limits, self._instructed)
                 identity = await self._until_end(session, greeting, identity, control)
         except grpc.RpcError as error:
             self._failed(from_rpc_error(error), endpoint, session)

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from fairlead_agent.commands import last_line, run
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.firewall import Firewall
-from fairlead_agent.host_paths import HostPaths
+from fairlead_agent.host_paths import HostPaths, below
 from fairlead_agent.mounts import HostMounts
 from fairlead_agent.removal import remove_file, remove_tree
 from fairlead_agent.runtime.port import Runtime
 from fairlead_wire.task import Footprint
 
+KEPT_DIRECTORIES = ("/var/lib/fairlead", "/var/lib/fairlead-controller")
+"""The agent's own, and that of a controller on a server that it manages: no policy gives them away."""
 OURS = "fairlead."
 """Labels of our own containers; a footprint is about others, of which pods are the only ones so far."""
 
@@ -55,13 +57,18 @@ class FootprintCleaner:
     def _refuse(self, footprint: Footprint) -> None:
         """Before anything is touched."""
         for path in (*footprint.directories, *footprint.data_directories, *footprint.files):
-            if sentence := self._guard(path):
+            if sentence := self._guard(path) or self._kept_refusal(path):
                 raise HostFailure(sentence)
         for label in footprint.container_labels:
             if label.startswith(OURS) or "=" not in label:
                 raise HostFailure(f"containers with the label {label!r} are not a component's to remove")
         if "" in footprint.chains:
             raise HostFailure("an empty prefix would mean every chain")
+
+    def _kept_refusal(self, path: str) -> str:
+        name = self._paths.canonical(path)
+        near = any(below(name, kept) or below(kept, name) for kept in KEPT_DIRECTORIES)
+        return f"{path} is not a component's to remove: Fairlead itself keeps its data there" if near else ""
 
     def _remove(self, path: str) -> str:
         """Two lists of mounts: the host's, and the agent's own, which lacks what does not propagate to it."""

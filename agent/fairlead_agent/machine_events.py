@@ -19,7 +19,10 @@ def remembered(memory: Memory, refusals: Mapping[str, str]) -> View:
 
 
 def assigned(view: View, assignment: Assignment, refusals: Mapping[str, str], now: Moment) -> View:
-    """A new assignment is held. What ran under the old one is remembered until its successor is confirmed."""
+    """A new assignment is held. What ran under the old one is remembered until its successor is confirmed.
+
+    What it no longer names is forgotten: named again, it has to be done again, perhaps for another cluster.
+    """
     hashes = {task.component: task.hash for task in assignment.tasks}
     components = set(hashes)
     memory = replace(
@@ -30,7 +33,17 @@ def assigned(view: View, assignment: Assignment, refusals: Mapping[str, str], no
         finished={name: hash_ for name, hash_ in view.memory.finished.items() if name in components},
     )
     attempts = {key: item for key, item in view.attempts.items() if not key.startswith(("task/", "image/", "file/"))}
-    return replace(view, memory=memory, hashes=hashes, refusals=refusals, attempts=attempts)
+    objects = {spec.name: view.objects[spec.name] for spec in assignment.objects if spec.name in view.objects}
+    removals = {item.key: view.removals[item.key] for item in assignment.removals if item.key in view.removals}
+    return replace(
+        view,
+        memory=memory,
+        hashes=hashes,
+        refusals=refusals,
+        attempts=attempts,
+        objects=objects,
+        removals=removals,
+    )
 
 
 def session_began(view: View, generation: int, obeyed: bool) -> View:

@@ -50,13 +50,18 @@ def _files(before: View, after: View) -> Iterator[News]:
 def _containers(before: View, after: View) -> Iterator[News]:
     for task in after.assignment.tasks:
         old, new = before.current(task.component), after.current(task.component)
-        if old is None:
+        if old is None or old.status is ContainerStatus.DEAD:
             continue
-        if new is None and task.component in before.hashes:
+        if _taken_away(old, new) and task.component in before.hashes:
             yield "container-missing", f"{old.name} was removed by others and is made again.", task.component
         elif new is not None and new.id == old.id and _died(old, new):
             often = f"; Docker has restarted it {new.restarts} times so far" if new.restarts else ""
             yield "container-died", f"{new.name} exited with code {new.exit_code}{often}.", task.component
+
+
+def _taken_away(old: Container, new: Container | None) -> bool:
+    """Also while its removal is under way: we see it through, and then it is gone by our own doing."""
+    return new is None or (new.id == old.id and new.status is ContainerStatus.DEAD)
 
 
 def _died(old: Container, new: Container) -> bool:

@@ -1,4 +1,4 @@
-"""What relays may reach on this node: names on a fixed list, never an address that the other side chose."""
+"""What relays may reach on this node: names on a fixed list, never an address or a path that the other side chose."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import asyncio
 from collections.abc import Mapping
 
 from fairlead_agent.effects import HostFailure
+from fairlead_agent.snapshots import EtcdSnapshots
+from fairlead_wire.snapshots import RELAY_TARGET
 
 TARGETS: Mapping[str, tuple[str, int]] = {"apiserver": ("127.0.0.1", 6443)}
 CONNECT_SECONDS = 5.0
 
 
 class AllowedTargets:
-    """See `effects.RelayTargets`."""
+    """See `effects.RelayTargets`. "snapshot/NAME" is a verified snapshot of etcd, if there are `snapshots`."""
 
-    def __init__(self, targets: Mapping[str, tuple[str, int]] = TARGETS) -> None:
-        self._targets = targets
+    def __init__(
+        self, targets: Mapping[str, tuple[str, int]] = TARGETS, snapshots: EtcdSnapshots | None = None
+    ) -> None:
+        self._targets, self._snapshots = targets, snapshots
 
     async def connect(self, target: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._snapshots is not None and target.startswith(RELAY_TARGET):
+            return await self._snapshots.open(target.removeprefix(RELAY_TARGET))
         if target not in self._targets:
             known = ", ".join(sorted(self._targets))
             raise HostFailure(f"{target!r} is not a target for relays on this node; it knows: {known}")

@@ -43,6 +43,8 @@ class Reporter:
             if key not in seen and item.subject is Subject.ORPHAN
         }
         self.newest = {**seen, **gone}
+        # What is seen again after it was gone is news: the controller may have forgotten it in between.
+        self._told = {key: item for key, item in self._told.items() if key in self.newest}
         if self._pending():
             self._news.set()
 

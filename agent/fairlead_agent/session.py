@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from fairlead.agent.v1.session_pb2_grpc import SessionServiceStub
 from fairlead_agent import relay_stream
 from fairlead_agent.effects import RelayTargets
 from fairlead_agent.happenings import Happenings
-from fairlead_agent.inspection_answer import Inspector
+from fairlead_agent.instructed import Asked, Instructed
 from fairlead_agent.messages import applied
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.view import Memory
@@ -66,11 +67,11 @@ class Session:
         targets: RelayTargets,
         welcome_seconds: float = WELCOME_SECONDS,
         welcomed: Callable[[], None] = lambda: None,
-        inspector: Inspector | None = None,
+        instructed: Instructed | None = None,
     ) -> None:
         self._bulk, self._upkeep, self._reporter = bulk, upkeep, reporter
         self._happenings, self._targets, self._welcome_seconds = happenings, targets, welcome_seconds
-        self._welcomed, self._inspector = welcomed, inspector
+        self._welcomed, self._instructed = welcomed, instructed or Instructed()
         self._stream: Any = SessionServiceStub(control).Session()
         self._writing = asyncio.Lock()
         self._aside: set[asyncio.Task[None]] = set()
@@ -130,8 +131,9 @@ class Session:
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            for task in tasks:  # reading comes first: it knows why the stream is over
+                if task in done:
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -144,8 +146,8 @@ class Session:
                     await self._take(message.assignment)
                 case "relay_offer":
                     self._begin(self._carry(message.relay_offer.relay_id, message.relay_offer.target))
-                case "inspect_request":
-                    self._begin(self._inspect(message.inspect_request.id))
+                case "instruction":
+                    self._begin(self._carry_out(message.instruction))
         raise _ended()
 
     async def _take(self, message: session_pb2.Assignment) -> None:
@@ -196,17 +198,21 @@ class Session:
         """A relay that breaks ends alone."""
         try:
             await relay_stream.carry(self._bulk, relay_id, target, self._targets)
-        except* (grpc.RpcError, OSError) as broken:
+        except* (grpc.RpcError, asyncio.InvalidStateError, OSError) as broken:
             _log.info("a relay to %s broke: %s", target, broken.exceptions[0])
 
-    async def _inspect(self, request_id: int) -> None:
-        if self._inspector is not None:
-            report = await self._inspector.report(request_id)
-            await self._write(session_pb2.SessionRequest(inspection_report=report))
+    async def _carry_out(self, instruction: session_pb2.Instruction) -> None:
+        """A session that ends meanwhile needs no result."""
+        result = await self._instructed.carry_out(Asked(instruction, self._upkeep.memory()))
+        with suppress(grpc.RpcError, Unreachable):
+            await self._write(session_pb2.SessionRequest(instruction_result=result))
 
     async def _write(self, message: session_pb2.SessionRequest) -> None:
         async with self._writing:
-            await self._stream.write(message)
+            try:
+                await self._stream.write(message)
+            except asyncio.InvalidStateError:  # gRPC's answer to who writes on a stream that is over
+                raise _ended() from None
 
 
 def _ended() -> Unreachable:

@@ -15,9 +15,11 @@ import grpc
 from fairlead.api.v1 import (
     clusters_pb2_grpc,
     events_pb2_grpc,
+    fleet_pb2_grpc,
     nodes_pb2_grpc,
     operations_pb2_grpc,
     relays_pb2_grpc,
+    snapshots_pb2_grpc,
 )
 from fairlead_cli import contexts
 from fairlead_cli.contexts import Context
@@ -48,6 +50,8 @@ class Client:
         self.tokens: Any = nodes_pb2_grpc.TokenServiceStub(channel)
         self.events: Any = events_pb2_grpc.EventServiceStub(channel)
         self.operations: Any = operations_pb2_grpc.OperationServiceStub(channel)
+        self.fleet: Any = fleet_pb2_grpc.FleetServiceStub(channel)
+        self.snapshots: Any = snapshots_pb2_grpc.SnapshotServiceStub(channel)
         self.relays: Any = relays_pb2_grpc.RelayServiceStub(channel)
 
     async def call(self, method: Callable[..., Awaitable[T]], request: Any, timeout: float = CALL_SECONDS) -> T:

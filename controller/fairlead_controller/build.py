@@ -36,6 +36,15 @@ def build(store: Store, clock: Clock) -> Rooms:
     dispatch = Dispatch.build(store, feed, clock)
     reconciler = ClusterReconciler(store, feed, clock, dispatch.sessions, dispatch.observations, dispatch.causes)
     parts = Parts(
-        store, clock, feed, dispatch.sessions, dispatch.observations, dispatch.relays, reconciler, agent_image()
+        store,
+        clock,
+        feed,
+        dispatch.sessions,
+        dispatch.observations,
+        dispatch.relays,
+        reconciler,
+        agent_image(),
+        dispatch.instructions,
+        dispatch.inspections,
     )
     return Rooms(dispatch, reconciler, parts)

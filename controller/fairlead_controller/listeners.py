@@ -13,7 +13,15 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from fairlead.agent.v1 import session_pb2
-from fairlead.api.v1 import clusters_pb2, events_pb2, nodes_pb2, operations_pb2, relays_pb2
+from fairlead.api.v1 import (
+    clusters_pb2,
+    events_pb2,
+    fleet_pb2,
+    nodes_pb2,
+    operations_pb2,
+    relays_pb2,
+    snapshots_pb2,
+)
 from fairlead_controller.api.server import add_api_services, fleet_interceptors
 from fairlead_controller.build import Rooms
 from fairlead_controller.config import endpoint
@@ -27,7 +35,16 @@ from fairlead_wire.channels import (
 )
 from fairlead_wire.errors import Refused
 
-_FILES = (session_pb2, clusters_pb2, events_pb2, nodes_pb2, operations_pb2, relays_pb2)
+_FILES = (
+    session_pb2,
+    clusters_pb2,
+    events_pb2,
+    fleet_pb2,
+    nodes_pb2,
+    operations_pb2,
+    relays_pb2,
+    snapshots_pb2,
+)
 # What still runs after this is cut off: agents and watchers come back by themselves.
 GRACE_SECONDS = 1.0
 

@@ -64,5 +64,6 @@ class Since:
         self._known.pop(cluster, None)
 
     def _stamp(self, before: Step | None, step: Step) -> Step:
-        same = before is not None and before.state == step.state
-        return replace(step, since=before.since if before is not None and same else self._now())
+        if before is None or before.state != step.state:
+            return replace(step, since=self._now())
+        return before if before.message == step.message else replace(step, since=before.since)

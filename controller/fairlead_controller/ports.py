@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from fairlead.agent.v1 import session_pb2
+from fairlead_controller.model.preflight import Inspected
 from fairlead_controller.model.snapshot import Cluster, Snapshot
-from fairlead_wire.assignment import Observation, Subject
+from fairlead_wire.assignment import Assignment, Observation, Subject
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,32 @@ class Clock:
     random_bytes: Callable[[int], bytes]
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """An agent that knows more than the database. `kept`: what it holds, None while it has not told."""
+
+    reason: str
+    generation: int = 0
+    kept: Assignment | None = None
+
+
 class Sessions(Protocol):
     """Who is connected now."""
 
     def reachable(self) -> frozenset[str]:
+        """Identifiers of nodes on which something may be begun: connected, and not only observed."""
+        ...
+
+    def connected(self) -> frozenset[str]:
         """Identifiers of nodes with a session that has not missed three heartbeats."""
+        ...
+
+    def ahead(self) -> Mapping[str, Ahead]:
+        """Connected nodes whose agents know more than the database, by identifier."""
+        ...
+
+    def begin_again(self) -> None:
+        """Ends the sessions of nodes that are only observed: their agents come back at once and are looked at anew."""
         ...
 
     def last_seen(self) -> Mapping[str, float]:
@@ -59,6 +82,23 @@ class RelayPipe(Protocol):
 class Relays(Protocol):
     async def open(self, node_id: str, target: str, timeout: float) -> RelayPipe:
         """Asks the node's agent for a relay to `target` ("apiserver"). Raises Unreachable, Denied."""
+        ...
+
+
+class Inspections(Protocol):
+    async def inspect(self, node_id: str, timeout: float) -> Inspected:
+        """What the node's agent finds on its host, within `timeout` seconds. Raises Unreachable, Refused."""
+        ...
+
+
+class Instructions(Protocol):
+    async def carry_out(
+        self, node_id: str, instruction: session_pb2.Instruction, timeout: float
+    ) -> session_pb2.InstructionResult:
+        """Has the node's agent do it within `timeout` seconds; gives the instruction its identifier.
+
+        Raises Unreachable, Refused with the agent's reason.
+        """
         ...
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 import structlog
 
+from fairlead_controller.adoption import seen_as_held
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.events import Causes
 from fairlead_controller.feed import Feed
@@ -94,8 +96,8 @@ class ClusterReconciler:
         """One consistent read of the store, with what is seen and who is connected at this moment."""
         fleet, matter, held = await self._store.read(partial(_read, name=cluster.name))
         observed = {node_id: self._observations.of(node_id) for node_id in held}
-        connected = Fleet(fleet.nodes, fleet.claims, self._sessions.reachable())
-        return Snapshot(cluster, connected, matter, held, observed)
+        connected = replace(fleet, reachable=self._sessions.reachable())
+        return Snapshot(cluster, connected, matter, seen_as_held(held, self._sessions.ahead()), observed)
 
     async def operation_view(self, operation: Operation) -> tuple[Operation, tuple[Step, ...]]:
         """The operation with its steps as they are now; none once its cluster is removed."""
@@ -128,6 +130,9 @@ class ClusterReconciler:
         if cluster is None:
             return False
         round = think(await self.snapshot(cluster))
+        if round.snapshot.fleet.unconfirmed:
+            self._since.stamped(name, round.progress.steps)
+            return True
         try:
             written = await self._store.write(partial(write, round=round, cause_id=cause_id, at=self._clock.now()))
         except OutdatedError:
@@ -170,7 +175,9 @@ class ClusterReconciler:
 
 def _read(repositories: Repositories, name: str) -> tuple[Fleet, Material, dict[str, Assignment]]:
     """Also what free nodes hold: revisions of a node go on rising from one cluster to the next."""
-    fleet = Fleet(repositories.nodes.all(), repositories.claims.all())
+    record = repositories.fleets.get()
+    unconfirmed = record is not None and record.restored_at > 0
+    fleet = Fleet(repositories.nodes.all(), repositories.claims.all(), unconfirmed=unconfirmed)
     elsewhere = {claim.node_id for claim in fleet.claims if claim.cluster != name}
     held = {node.id: repositories.assignments.get(node.id) for node in fleet.nodes if node.id not in elsewhere}
     return fleet, material(repositories, name), held

@@ -9,11 +9,12 @@ from fairlead_controller.events import move_begun
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.move import Move
 from fairlead_controller.model.operation import Operation, OperationState, Step
-from fairlead_controller.model.snapshot import ClusterPhase, Snapshot
+from fairlead_controller.model.snapshot import ClusterPhase, Observed, Snapshot
 from fairlead_controller.operations import ending, settled
 from fairlead_controller.plan import diff, rollout
 from fairlead_controller.plan.placement import place
 from fairlead_controller.plan.progress import WAITING, Progress, progress
+from fairlead_controller.plan.remembered import Remembered
 from fairlead_controller.plan.rollout import Changes
 from fairlead_controller.store.port import Repositories
 from fairlead_wire.assignment import Assignment, Subject
@@ -82,13 +83,23 @@ def _placement(snapshot: Snapshot) -> Iterator[Step]:
 
 def _unwritten(snapshot: Snapshot) -> Iterator[Step]:
     """A change of a file alone makes no component unhealthy: it is done once the agent says that it is written."""
-    for claim in snapshot.fleet.claims_of(snapshot.cluster.name):
-        node, held = snapshot.fleet.node(claim.node_id), snapshot.held.get(claim.node_id, Assignment())
-        seen = [snapshot.seen(node.id, Subject.FILE, file.path) for file in held.files]
-        pairs = zip(held.files, seen, strict=True)
-        written = sum(item is not None and item.state.settled and item.hash == file.digest for file, item in pairs)
-        if written < len(held.files):
-            yield Step(node.name, FILES, WAITING, f"{written} of {len(held.files)} are written")
+    nodes = {node.id: node for node in snapshot.fleet.nodes}
+    held = {id: snapshot.held.get(id, Assignment()) for id in nodes}
+    claims = snapshot.fleet.claims_of(snapshot.cluster.name)
+    each = ((id, (nodes[id].name, held[id], snapshot.observed_on(id))) for id in (claim.node_id for claim in claims))
+    for steps in _FILES.each(snapshot.cluster.name, each).values():
+        yield from steps
+
+
+def _files(node: str, held: Assignment, observed: Observed) -> tuple[Step, ...]:
+    pairs = ((file, observed.get((Subject.FILE, file.path))) for file in held.files)
+    written = sum(seen is not None and seen.state.settled and seen.hash == file.digest for file, seen in pairs)
+    if written == len(held.files):
+        return ()
+    return (Step(node, FILES, WAITING, f"{written} of {len(held.files)} are written"),)
+
+
+_FILES = Remembered(_files)
 
 
 def write(repositories: Repositories, round: Round, cause_id: int, at: float) -> Written:

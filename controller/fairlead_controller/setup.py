@@ -77,7 +77,7 @@ async def init(data: Path, new: NewFleet, key: KeySource, admin: Issued, clock: 
     Interrupted, it can be run again. Raises Refused if `data` holds a fleet, Invalid for a bad address.
     """
     fleet = _fleet(new, clock)
-    _make_folder(data)
+    make_folder(data)
     if key.kind is KeyKind.FILE and not (data / DATABASE).exists():
         _write_key(Path(key.path), clock)
     store = SqliteStore.create(data, key, clock.random_bytes)
@@ -89,11 +89,11 @@ async def init(data: Path, new: NewFleet, key: KeySource, admin: Issued, clock: 
     return fleet
 
 
-async def admin_cert(data: Path, issued: Issued, clock: Clock) -> FleetRecord:
+async def admin_cert(data: Path, issued: Issued, clock: Clock, key: KeySource | None = None) -> FleetRecord:
     """Issues a certificate for a person or program and writes its context; works while the controller runs."""
     if issued.principal.role is Role.AGENT:
         raise Denied("Agents get their certificates by enrolling.", "Use `fairlead token create`.")
-    store = SqliteStore.open_beside(data)
+    store = SqliteStore.open_beside(data, key)
     try:
         fleet, authority = await store.write(lambda repositories: _issue(repositories, data, issued, clock))
     finally:
@@ -158,7 +158,8 @@ def _write_context(issued: Issued, fleet: FleetRecord, authority: AuthorityRecor
         ) from None
 
 
-def _make_folder(data: Path) -> None:
+def make_folder(data: Path) -> None:
+    """Raises FairleadError if it can't be made."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

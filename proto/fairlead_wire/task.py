@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import IntEnum, StrEnum
+from functools import cache, cached_property
 from typing import Any
 
 
@@ -149,9 +150,9 @@ class TaskSpec:
     footprint: Footprint = field(default_factory=Footprint)
     directories: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits; worked out once."""
         return digest(canonical_json(spoken(self)).encode())
 
     @property
@@ -169,13 +170,24 @@ def spoken(value: Any) -> Any:
 
     So a field that a later release adds changes no hash, and no container in the field, until it is used.
     """
-    if is_dataclass(value):
-        said = ((item.name, getattr(value, item.name), default_of(item)) for item in fields(value))
-        return {name: spoken(held) for name, held, default in said if held != default}
-    return [spoken(item) for item in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [item if isinstance(item, str) else spoken(item) for item in value]
+    kind: type = type(value)
+    defaults = _defaults(kind)
+    if defaults is None:
+        return value
+    said = ((name, getattr(value, name), default) for name, default in defaults)
+    return {name: spoken(held) for name, held, default in said if held != default}
 
 
-def default_of(item: Field[Any]) -> Any:
+@cache
+def _defaults(kind: type) -> tuple[tuple[str, Any], ...] | None:
+    """The fields of a dataclass with their defaults; None for any other type. Looked up once: hashing is most of
+    planning."""
+    return tuple((item.name, _default_of(item)) for item in fields(kind)) if is_dataclass(kind) else None
+
+
+def _default_of(item: Field[Any]) -> Any:
     return item.default_factory() if item.default_factory is not MISSING else item.default
 
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from fairlead_wire.assignment import Assignment, Observation
 from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.facts import Facts
 from fairlead_wire.identity import Role
+from fairlead_wire.inspection import Inspection
 
 T = TypeVar("T")
 Report = Callable[[Assignment], Iterable[Observation]]
@@ -94,11 +95,20 @@ def ready_node(server: FleetServer, name: str, **node: Any) -> tuple[Node, Crede
 
 @asynccontextmanager
 async def obedient_agent(
-    server: FleetServer, name: str, report: Report = everything_well, **node: Any
+    server: FleetServer,
+    name: str,
+    report: Report = everything_well,
+    *,
+    inspection: Inspection | None = None,
+    ahead: float = 0.0,
+    **node: Any,
 ) -> AsyncIterator[FakeAgent]:
-    """A node whose agent does everything at once, and well or as `report` says, for as long as the block lasts."""
+    """A node whose agent does everything at once, and well or as `report` says, for as long as the block lasts.
+
+    `inspection`: what it finds on its host, by default nothing to complain about; `ahead`: seconds of its clock.
+    """
     made, credentials = ready_node(server, name, **node)
-    agent = FakeAgent(server.fleet_endpoint, credentials, made.facts)
+    agent = FakeAgent(server.fleet_endpoint, credentials, made.facts, inspection=inspection, ahead=ahead)
     working = asyncio.create_task(agent.obey(report))
     try:
         await until(server.feed, "events", lambda: made.id in server.dispatch.sessions.reachable())
@@ -106,6 +116,11 @@ async def obedient_agent(
     finally:
         working.cancel()
         await asyncio.wait([working])
+
+
+def idle_agent(server: FleetServer, name: str, **more: Any) -> AbstractAsyncContextManager[FakeAgent]:
+    """A node whose agent listens, answers questions and does nothing."""
+    return obedient_agent(server, name, lambda assignment: (), **more)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import grpc
 from fairlead.agent.v1 import enrollment_pb2, inspection_pb2, session_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub, RelayServiceStub, SessionServiceStub
-from fairlead_wire.assignment import Assignment, Increment, Observation, Subject, apply_increment
+from fairlead_wire.assignment import Assignment, Increment, Observation, Subject, apply_increment, difference
 from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.codec import from_message, to_message
 from fairlead_wire.facts import Facts
@@ -115,6 +115,17 @@ class FakeSession:
         happening = session_pb2.Happening(kind=kind, component=component, message=message)
         await self.send(session_pb2.SessionRequest(happening=happening))
 
+    async def answer(self, instruction: session_pb2.Instruction, result: session_pb2.InstructionResult) -> None:
+        """The result of an instruction."""
+        result.id = instruction.id
+        await self.send(session_pb2.SessionRequest(instruction_result=result))
+
+    async def show(self, instruction: session_pb2.Instruction) -> None:
+        """Tells what is held."""
+        held = session_pb2.Assignment(type=COMPLETE)
+        held.MergeFrom(to_message(difference(Assignment(), self.held), session_pb2.Assignment))
+        await self.answer(instruction, session_pb2.InstructionResult(assignment=held))
+
     async def end(self) -> None:
         await self.call.done_writing()
 
@@ -135,6 +146,8 @@ class FakeAgent:
     """What it finds on its host when it is asked; None: nothing to complain about."""
     ahead: float = 0.0
     """Seconds that its clock is ahead."""
+    deaf: bool = False
+    """Whether it answers no instruction, as an agent of before there were any."""
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[FakeSession]:
@@ -180,10 +193,12 @@ class FakeAgent:
             try:
                 await session.observe(*report(session.held))
                 while (message := await session.call.read()) is not grpc.aio.EOF:
+                    if message.instruction.HasField("show_assignment"):
+                        await session.show(message.instruction)
                     if message.HasField("assignment"):
                         session.take(message.assignment)
                         await session.observe(*report(session.held))
-                    elif message.HasField("instruction"):
+                    elif message.instruction.HasField("inspect_host") and not self.deaf:
                         await session.send(self._result(message.instruction))
             finally:
                 beating.cancel()

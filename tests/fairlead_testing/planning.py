@@ -12,7 +12,6 @@ from fairlead_controller.model.node import Claim, Fleet, Node
 from fairlead_controller.model.snapshot import Cluster, ClusterPhase, Material, Snapshot
 from fairlead_controller.plan import diff, rollout
 from fairlead_controller.plan.progress import Progress, progress
-from fairlead_controller.plan.seen import hash_of
 from fairlead_controller.spec_file import parse
 from fairlead_wire.assignment import Assignment, Observation, Subject
 from fairlead_wire.facts import Facts
@@ -171,7 +170,7 @@ class World:
         """What an agent reports of each thing that it holds, once it is through with it."""
         held = self.held.get(node_id, Assignment())
         for task in held.tasks:
-            found = hash_of(task)
+            found = task.hash
             state = TaskState.FAILED if found in self.broken else TaskState.HEALTHY
             said = "exited with code 1" if state is TaskState.FAILED else ""
             yield Observation(Subject.TASK, task.component, found, state, said)

@@ -12,7 +12,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from functools import partial
@@ -29,6 +29,7 @@ from fairlead_agent.runtime.container_spec import COMPONENT_LABEL, container, cr
 from fairlead_agent.runtime.failures import away, from_answer, not_pulled
 from fairlead_agent.runtime.http_streams import frames, json_lines
 from fairlead_agent.runtime.port import (
+    PROTECTED,
     Container,
     EngineAway,
     EngineInfo,
@@ -158,7 +159,7 @@ class DockerEngine:
         return int(ended["ExitCode"]), bytes(output).decode(errors="replace")
 
     async def remove_labelled(self, label: str) -> int:
-        identities = await self._identities(label)
+        identities = await self._identities(label, without=PROTECTED)
         await asyncio.gather(*(self.remove(identity) for identity in identities))
         return len(identities)
 
@@ -191,9 +192,9 @@ class DockerEngine:
         finally:
             self._end(stream)
 
-    async def _identities(self, label: str) -> list[str]:
+    async def _identities(self, label: str, without: Collection[str] = ()) -> list[str]:
         listed = await self._call(lambda client: client.containers(all=True, filters={"label": label}))
-        return [item["Id"] for item in listed]
+        return [item["Id"] for item in listed if not set(without) & set(item.get("Labels") or {})]
 
     async def _inspected(self, identity: str) -> Container | None:
         try:

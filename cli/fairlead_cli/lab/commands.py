@@ -13,7 +13,7 @@ from rich.console import Console
 
 from fairlead_cli import contexts
 from fairlead_cli.commands.options import Format, Output, examples, group
-from fairlead_cli.lab import bringup, engine, front, kubectl
+from fairlead_cli.lab import bringup, engine, front, kubectl, size
 from fairlead_cli.lab import down as teardown
 from fairlead_cli.lab import status as state
 from fairlead_cli.lab import walk as walking
@@ -29,13 +29,22 @@ INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 app = group("lab", "A whole fleet on this machine: servers as containers, a controller, a cluster.")
 
 Name = Annotated[str, typer.Option("--name", help="Which lab, if there are several.")]
-Servers = Annotated[int, typer.Option("--servers", help="How many servers; the first is the control plane.")]
+Servers = Annotated[
+    int | None,
+    typer.Option("--servers", metavar="N", help="How many servers: 3, or as many as the lab has.", show_default=False),
+]
+Masters = Annotated[
+    int, typer.Option("--control-planes", metavar="M", help="How many of them are control planes; the rest work.")
+]
 
 
-@app.command(epilog=examples("fairlead lab up", "fairlead lab up --servers 3"))
-def up(name: Name = "lab", servers: Servers = 1) -> None:
+@app.command(
+    epilog=examples("fairlead lab up", "fairlead lab up --servers 5", "fairlead lab up --servers 1 --name spare")
+)
+def up(name: Name = "lab", servers: Servers = None, control_planes: Masters = size.CONTROL_PLANES) -> None:
     """Makes the lab, or whatever of it is missing. Run it again at any time."""
-    lab = Lab(name, servers)
+    lab = size.chosen(name, servers, control_planes)
+    size.remember(lab)
     outcomes, seconds = carry_out(lab, bringup.steps(lab))
     console = Console()
     console.print()

@@ -12,9 +12,9 @@ from fairlead_cli.lab import outer
 from fairlead_cli.lab.processes import Result
 from fairlead_cli.lab.steps import Say
 
-SERVER, REGISTRY, NGINX, AGENT = "lab-node", "registry", "nginx", "agent"
+SERVER, REGISTRY, NGINX, AGENT, AGENT_BASE = "lab-node", "registry", "nginx", "agent", "python-base"
 FOR_THE_LAB = (SERVER, REGISTRY, NGINX)
-# What a one-server cluster runs. The layers that several share come with the first: an Engine that
+# What a cluster runs. The layers that several share come with the first: an Engine that
 # loads two such images at once unpacks them twice.
 COMPONENTS = (
     "kubelet",
@@ -29,7 +29,8 @@ COMPONENTS = (
     "api-proxy",
     "pause",
 )
-FOR_SERVERS = (AGENT, *COMPONENTS)
+# What every server has before its agent comes: what the agent's image stands on, too, since that seldom changes.
+ON_SERVERS = (*COMPONENTS, AGENT_BASE)
 AT_ONCE = 3
 LOAD_SECONDS = 300.0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from threading import Lock
 
 from fairlead_cli.lab import front, outer
 from fairlead_cli.lab.names import Lab
@@ -13,6 +15,7 @@ AGENT = "fairlead-agent"
 START = "docker run "
 INSTALL_SECONDS = 60.0
 ENROL_SECONDS = 60.0
+HEARD_SECONDS = 0.5  # between two looks: each is a program of its own, and several servers join at once
 
 
 def is_installed(lab: Lab, node: str, image_id: str) -> bool:
@@ -39,9 +42,29 @@ def enrolled(lab: Lab) -> set[str]:
 
 def nodes(lab: Lab) -> list[dict[str, str]]:
     """What the controller tells about the nodes of its fleet, nothing while it does not answer."""
-    result = front.try_fairlead(lab, "node", "ls", "-o", "json", timeout=15)
-    found: list[dict[str, str]] = json.loads(result.output) if result.ok else []
-    return found
+    return LOOK.at(lab)
+
+
+class SharedLook:
+    """One call of `fairlead node ls` for all who ask at the same time, as the steps of several servers do."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._began = -1.0
+        self._found: list[dict[str, str]] = []
+
+    def at(self, lab: Lab) -> list[dict[str, str]]:
+        """What a call found that began after this one."""
+        asked = time.monotonic()
+        with self._lock:
+            if self._began < asked:
+                self._began = time.monotonic()
+                result = front.try_fairlead(lab, "node", "ls", "-o", "json", timeout=15)
+                self._found = json.loads(result.output) if result.ok else []
+            return self._found
+
+
+LOOK = SharedLook()
 
 
 def name_of(node: dict[str, str]) -> str:
@@ -66,7 +89,8 @@ def install(lab: Lab, node: str, image_id: str) -> None:
     if kept.exists() and node in enrolled(lab):
         paste(node, kept.read_text(encoding="utf-8"))
         return
-    token = front.fairlead_json(lab, "token", "create", "--cluster", lab.name)
+    labels = [word for pair in lab.labels_of(node).items() for word in ("--label", "=".join(pair))]
+    token = front.fairlead_json(lab, "token", "create", "--cluster", lab.name, *labels)
     paste(node, token["command"])
     kept.write_text(without_token(token["command"]), encoding="utf-8")
 
@@ -91,6 +115,7 @@ def ensure(lab: Lab, node: str, image_id: str) -> str:
         what=f"the controller hears the agent of {node}",
         timeout=ENROL_SECONDS,
         advice=lambda: f"The agent's log ends with:\n{agent_log(node)}",
+        period=HEARD_SECONDS,
     )
     return "installed and connected"
 

@@ -12,7 +12,9 @@ from fairlead_cli.lab.processes import LabError
 
 LABEL = "fairlead.lab"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")  # an interface's name, `fl-` before it, has at most 15 characters
+DEFAULT_SERVERS = 3
 MOST_SERVERS = 20
+ZONES = "abcdefghijklmnopqrst"  # a letter for each of the servers that a lab may have
 VOLUMES = {
     "docker": "/var/lib/docker",
     "kubelet": "/var/lib/kubelet",
@@ -26,7 +28,7 @@ class Lab:
     """A lab: its name and how many servers it has. Everything else follows from the name."""
 
     name: str = "lab"
-    servers: int = 1
+    servers: int = DEFAULT_SERVERS
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -62,6 +64,10 @@ class Lab:
         """The servers' names."""
         return [f"{self.name}-{number}" for number in range(1, self.servers + 1)]
 
+    def labels_of(self, node: str) -> dict[str, str]:
+        """The labels that a server's token gives it: each stands in a zone of its own."""
+        return {"zone": ZONES[self.nodes.index(node)]}
+
     @property
     def folder(self) -> Path:
         """Where this lab keeps its state on the host."""
@@ -76,6 +82,11 @@ class Lab:
     def initialised(self) -> Path:
         """The note that the controller's data were made to the end."""
         return self.folder / "initialised"
+
+    @property
+    def size_note(self) -> Path:
+        """The note of how many servers the lab was brought up with."""
+        return self.folder / "servers.count"
 
     @property
     def kubeconfig(self) -> Path:

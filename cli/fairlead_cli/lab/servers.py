@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,12 @@ def create_words(lab: Lab, node: str, address: IPv4Address, image: str) -> list[
     return [*words, image]
 
 
-def create(lab: Lab, node: str, addresses: Addresses, image: str) -> None:
-    """Makes a server, not yet started: its volumes, its container, its files."""
+def create(lab: Lab, node: str, addresses: Addresses, image: str, fill: Callable[[str], object]) -> None:
+    """Makes a server, not yet started: its volumes, its container, its files. `fill` gets the volume of its Docker."""
     root = write_files(lab, node, addresses.registry)
     for volume in lab.volumes_of(node):
         outer.docker("volume", "create", "--label", lab.label, volume)
+    fill(f"{node}-docker")
     address = addresses.server(lab.nodes.index(node))
     outer.docker(*create_words(lab, node, address, image))
     outer.docker("cp", f"{root}/.", f"{node}:/")
@@ -110,8 +112,8 @@ def is_up(node: str) -> bool:
     return outer.is_running(node) and engine_version(node) is not None
 
 
-def ensure(lab: Lab, node: str, addresses: Addresses, image: str) -> str:
+def ensure(lab: Lab, node: str, addresses: Addresses, image: str, fill: Callable[[str], object]) -> str:
     """A server that runs, made or started if need be; the version of its Docker Engine."""
     if outer.inspect("container", node) is None:
-        create(lab, node, addresses, image)
+        create(lab, node, addresses, image, fill)
     return start(node)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fairlead_cli.lab import cluster, controller_process, install, kubectl, network, outer, servers
-from fairlead_cli.lab.names import Lab
+from fairlead_cli.lab import cluster, controller_process, install, kubectl, network, outer, servers, size
+from fairlead_cli.lab.names import DEFAULT_SERVERS, Lab
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,8 @@ class Line:
 
 
 def servers_of(name: str) -> Lab:
-    """A lab with as many servers as Docker has of it."""
-    label = Lab(name).label
-    nodes = [one for one in outer.names("container", label) if one.removeprefix(f"{name}-").isdigit()]
-    return Lab(name, max(1, len(nodes)))
+    """A lab with as many servers as it was brought up with."""
+    return Lab(name, size.remembered(name) or DEFAULT_SERVERS)
 
 
 def status(name: str) -> list[Line]:

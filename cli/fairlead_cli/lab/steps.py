@@ -13,6 +13,7 @@ from fairlead_cli.lab.processes import CHILDREN
 
 Say = Callable[[str], None]
 Act = Callable[[Say], str]
+Done = Callable[[], str | None]
 
 AT_ONCE = 8  # steps mostly wait for Docker; those that load a processor bound themselves
 
@@ -27,7 +28,7 @@ class Step:
 
     name: str
     title: str
-    done: Callable[[], str | None]
+    done: Done
     act: Act
     after: tuple[str, ...] = ()
 

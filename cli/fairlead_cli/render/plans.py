@@ -9,6 +9,7 @@ from itertools import groupby
 
 from fairlead.api.v1 import clusters_pb2
 from fairlead_cli.render.console import paint
+from fairlead_cli.render.findings import counted, findings_lines, has_errors
 from fairlead_cli.render.words import last_part
 
 # Action → sign, colour, what the verdict counts it as, what stands in place of a component.
@@ -33,9 +34,7 @@ def plan_text(plan: clusters_pb2.PlanClusterResponse, file: str, program: str = 
     lines = [f"Plan for cluster {paint(name, 'bold')} ({now})"]
     for node, moves in _by_node(plan.moves):
         lines += ["", f"  {paint(node, 'bold')}", *(line for move in moves for line in _move(move))]
-    return "\n".join(
-        [*lines, "", verdict(plan.moves), "", "To carry out exactly this:", "", *_next(plan, file, program)]
-    )
+    return "\n".join([*lines, "", verdict(plan.moves), *_preflight(plan), "", *_next(plan, file, program)])
 
 
 def verdict(moves: Iterable[clusters_pb2.Move]) -> str:
@@ -51,7 +50,15 @@ def apply_line(file: str, pin: str, program: str = "fairlead") -> str:
     return f"{program} apply -f {shlex.quote(file)} --pin {pin}"
 
 
+def _preflight(plan: clusters_pb2.PlanClusterResponse) -> Iterator[str]:
+    """What was found on nodes that would join."""
+    if plan.findings:
+        yield from ("", f"On servers that would join: {counted(plan.findings)}.", *findings_lines(plan.findings))
+
+
 def _next(plan: clusters_pb2.PlanClusterResponse, file: str, program: str) -> Iterator[str]:
+    after = "Once the errors are cured, to" if has_errors(plan.findings) else "To"
+    yield from (f"{after} carry out exactly this:", "")
     yield f"  {paint(apply_line(file, plan.pin, program), 'cyan')}"
 
 

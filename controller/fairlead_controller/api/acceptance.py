@@ -26,10 +26,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What a transaction needs besides the repositories: time, randomness, the caller's request identifier."""
+    """What a transaction needs besides the repositories: time, randomness, the caller's request identifier, and the
+    sentence about failed checks that the caller takes responsibility for."""
 
     clock: Clock
     request_id: str = ""
+    overruled: str = ""
 
     def repeated(self, repositories: Repositories) -> Accepted | None:
         """What the same request was answered before."""
@@ -97,6 +99,8 @@ class Acceptance:
             created_at=event.at,
         )
         repositories.operations.add(operation)
+        if self.overruled:
+            audit.record(repositories, event.at, "checks-skipped", self.overruled, cluster)
         return Accepted(operation, superseded=older.id if older else "")
 
 

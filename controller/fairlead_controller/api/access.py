@@ -38,10 +38,18 @@ _ROLES_BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "ListOperations": VIEWERS,
         "WatchOperation": VIEWERS,
     },
-    "fairlead.api.v1.NodeService": {"GetNode": VIEWERS, "ListNodes": VIEWERS},
+    # Checking keeps a server's disk busy for a moment.
+    "fairlead.api.v1.NodeService": {"GetNode": VIEWERS, "ListNodes": VIEWERS, "CheckNodes": OPERATORS},
     "fairlead.api.v1.TokenService": {"CreateToken": ADMINS, "ListTokens": OPERATORS, "RevokeToken": ADMINS},
     "fairlead.api.v1.EventService": {"ListEvents": VIEWERS, "WatchEvents": VIEWERS},
     "fairlead.api.v1.RelayService": {"OpenRelay": ADMINS},
+    "fairlead.api.v1.FleetService": {"GetFleet": VIEWERS, "ConfirmFleet": ADMINS},
+    # Whoever has a snapshot has the cluster's Secrets.
+    "fairlead.api.v1.SnapshotService": {
+        "CreateSnapshot": ADMINS,
+        "ListSnapshots": VIEWERS,
+        "ExportSnapshot": ADMINS,
+    },
     # Served by the enrolment listener, where whoever calls is nobody yet; never here.
     "fairlead.agent.v1.EnrollmentService": {"Enroll": NOBODY, "RenewExpired": NOBODY},
     "fairlead.agent.v1.SessionService": {"Session": AGENTS},

@@ -19,6 +19,9 @@ CHANGING: Mapping[str, str] = {
     "/fairlead.api.v1.TokenService/CreateToken": "token-created",
     "/fairlead.api.v1.TokenService/RevokeToken": "token-revoked",
     "/fairlead.api.v1.RelayService/OpenRelay": "relay-opened",
+    "/fairlead.api.v1.FleetService/ConfirmFleet": "fleet-confirmed",
+    "/fairlead.api.v1.SnapshotService/CreateSnapshot": "snapshot-created",
+    "/fairlead.api.v1.SnapshotService/ExportSnapshot": "snapshot-exported",
 }
 
 T = TypeVar("T")

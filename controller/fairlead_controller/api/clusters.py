@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from fairlead.api.v1 import clusters_pb2, clusters_pb2_grpc
-from fairlead_controller.api import audit, details
+from fairlead_controller.api import audit, details, preflight
 from fairlead_controller.api.acceptance import Acceptance, Accepted
 from fairlead_controller.api.access import principal
 from fairlead_controller.api.cluster_view import View, endpoint
@@ -17,6 +19,7 @@ from fairlead_controller.api.pages import page
 from fairlead_controller.api.parts import Parts
 from fairlead_controller.api.planning import Plan, plan_source, read_source
 from fairlead_controller.api.resource_names import CLUSTERS, missing, name_in, resource_name
+from fairlead_controller.model.preflight import Finding
 from fairlead_controller.model.snapshot import Cluster
 from fairlead_controller.pki.cluster import issue_kubeconfig
 from fairlead_controller.pki.signing import Profile, Stamp, ends_at
@@ -45,25 +48,36 @@ class ClusterService(clusters_pb2_grpc.ClusterServiceServicer):
         plan = await plan_source(self._parts, read_source(request.source))
         claims = placement.place(plan.snapshot.cluster, plan.snapshot.fleet).claims
         wanted = desired.desired(plan.snapshot, claims)
+        found = await preflight.findings(self._parts, plan)
         return clusters_pb2.PlanClusterResponse(
             cluster=resource_name(CLUSTERS, plan.cluster),
             base_revision=plan.base_revision,
             moves=[move_message(move, details.lines(move, plan.snapshot, wanted)) for move in plan.moves],
             pin=plan.pin,
+            findings=map(preflight.finding_message, found),
         )
 
     async def ApplyCluster(
         self, request: clusters_pb2.ApplyClusterRequest, context: Any
     ) -> clusters_pb2.ApplyClusterResponse:
-        source = read_source(request.source)
+        source, skipped = read_source(request.source), tuple(request.skip_checks)
+        preflight.check_names(skipped)
         acceptance = Acceptance(self._parts.clock, request.request_id)
         if again := await self._parts.store.read(acceptance.repeated):
             return await self._applied(again)
         plan = await plan_source(self._parts, source)
         _check_pin(request.pin, plan)
-        accepted = await audit.change(self._parts, lambda repositories: acceptance.apply(repositories, plan))
+        found = () if await self._goes_on(plan) else await preflight.findings(self._parts, plan)
+        preflight.check_fit(plan.cluster, found, skipped)
+        responsible = replace(acceptance, overruled=preflight.overruled(found, skipped))
+        accepted = await audit.change(self._parts, lambda repositories: responsible.apply(repositories, plan))
         self._tell(accepted)
-        return await self._applied(accepted)
+        return await self._applied(accepted, found)
+
+    async def _goes_on(self, plan: Plan) -> bool:
+        """Whether this very revision was accepted before and is being carried out: applying it again follows it."""
+        running = await self._parts.store.read(lambda repositories: repositories.operations.running(plan.cluster))
+        return running is not None and plan.unchanged
 
     async def GetCluster(
         self, request: clusters_pb2.GetClusterRequest, context: Any
@@ -137,11 +151,12 @@ class ClusterService(clusters_pb2_grpc.ClusterServiceServicer):
             raise missing(CLUSTERS, cluster.name)
         return View(await self._parts.reconciler.snapshot(cluster), revision, running).message()
 
-    async def _applied(self, accepted: Accepted) -> clusters_pb2.ApplyClusterResponse:
+    async def _applied(self, accepted: Accepted, found: Iterable[Finding] = ()) -> clusters_pb2.ApplyClusterResponse:
         return clusters_pb2.ApplyClusterResponse(
             operation=await operation_now(self._parts, accepted.operation),
             revision=accepted.operation.revision,
             changed=accepted.changed,
+            findings=map(preflight.finding_message, found),
         )
 
     def _tell(self, accepted: Accepted) -> None:

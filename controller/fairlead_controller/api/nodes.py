@@ -8,6 +8,7 @@ from typing import Any
 
 from fairlead.api.v1 import nodes_pb2, nodes_pb2_grpc
 from fairlead_controller.api.messages import node_message
+from fairlead_controller.api.node_checks import check_nodes
 from fairlead_controller.api.pages import page
 from fairlead_controller.api.parts import Parts
 from fairlead_controller.api.resource_names import CLUSTERS, NODES, missing, name_in
@@ -50,9 +51,12 @@ class NodeService(nodes_pb2_grpc.NodeServiceServicer):
             nodes=[self._message(node, stored) for node in chosen], next_page_token=following
         )
 
+    async def CheckNodes(self, request: nodes_pb2.CheckNodesRequest, context: Any) -> nodes_pb2.CheckNodesResponse:
+        return await check_nodes(self._parts, request)
+
     def _message(self, node: Node, stored: _Stored) -> nodes_pb2.Node:
         seen = max(stored.last_seen.get(node.id, 0.0), self._parts.sessions.last_seen().get(node.id, 0.0))
         observed = self._parts.observations.of(node.id)
         orphans = sorted(name for subject, name in observed if subject is Subject.ORPHAN)
-        reachable = node.id in self._parts.sessions.reachable()
+        reachable = node.id in self._parts.sessions.connected()
         return node_message(node, stored.clusters.get(node.id, ""), reachable, seen, orphans)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.operation import Operation, Step
-from fairlead_controller.ports import Clock, ObservationView, Reconciler, Relays, Sessions
+from fairlead_controller.ports import Clock, Inspections, Instructions, ObservationView, Reconciler, Relays, Sessions
 from fairlead_controller.store.port import Store
 
 
@@ -35,3 +35,5 @@ class Parts:
     relays: Relays
     reconciler: Viewer
     agent_image: str
+    instructions: Instructions
+    inspections: Inspections

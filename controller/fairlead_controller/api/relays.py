@@ -56,7 +56,7 @@ class RelayService(relays_pb2_grpc.RelayServiceServicer):
         if known is None:
             raise missing(CLUSTERS, cluster)
         snapshot = await self._parts.reconciler.snapshot(known)
-        reachable = self._parts.sessions.reachable()
+        reachable = self._parts.sessions.connected()
         return [
             node for claim, node in members(snapshot) if claim.role is NodeRole.CONTROL_PLANE and node.id in reachable
         ]

@@ -1,15 +1,17 @@
-"""Resource names: "clusters/NAME", "nodes/NAME", "tokens/ID", "operations/ID" (AIP-122)."""
+"""Resource names: "clusters/NAME", "nodes/NAME", "tokens/ID", "operations/ID", "snapshots/NAME" (AIP-122)."""
 
 from __future__ import annotations
 
 from fairlead_wire.errors import Invalid, Missing, Problem
 
 CLUSTERS, NODES, TOKENS, OPERATIONS = "clusters", "nodes", "tokens", "operations"
+SNAPSHOTS = "snapshots"
 _LISTED_BY = {
     CLUSTERS: "fairlead cluster ls",
     NODES: "fairlead node ls",
     TOKENS: "fairlead token ls",
     OPERATIONS: "fairlead events",
+    SNAPSHOTS: "fairlead snapshot ls CLUSTER",
 }
 
 

@@ -10,17 +10,21 @@ import grpc
 from fairlead.api.v1 import (
     clusters_pb2_grpc,
     events_pb2_grpc,
+    fleet_pb2_grpc,
     nodes_pb2_grpc,
     operations_pb2_grpc,
     relays_pb2_grpc,
+    snapshots_pb2_grpc,
 )
 from fairlead_controller.api.access import AccessInterceptor
 from fairlead_controller.api.clusters import ClusterService
 from fairlead_controller.api.events import EventService
+from fairlead_controller.api.fleet import FleetService
 from fairlead_controller.api.nodes import NodeService
 from fairlead_controller.api.operations import OperationService
 from fairlead_controller.api.parts import Parts
 from fairlead_controller.api.relays import RelayService
+from fairlead_controller.api.snapshots import SnapshotService
 from fairlead_controller.api.tokens import TokenService
 from fairlead_controller.dispatch.errors import ErrorInterceptor
 from fairlead_controller.dispatch.principal import is_known_node, principal_from_context
@@ -40,3 +44,5 @@ def add_api_services(server: grpc.aio.Server, parts: Parts) -> None:
     nodes_pb2_grpc.add_TokenServiceServicer_to_server(TokenService(parts), server)
     events_pb2_grpc.add_EventServiceServicer_to_server(EventService(parts), server)
     relays_pb2_grpc.add_RelayServiceServicer_to_server(RelayService(parts), server)
+    fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(parts), server)
+    snapshots_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotService(parts), server)

@@ -25,10 +25,14 @@ class Greeted:
 
 @dataclass(frozen=True)
 class Basis:
-    """What a session's differences start from. `held` None: all has to be sent. An objection: nothing may be sent."""
+    """What a session's differences start from. `held` None: all has to be sent. An objection: nothing may be sent.
+
+    `ahead`: the objection is that the agent knows more than the database.
+    """
 
     held: Assignment | None = None
     objection: str = ""
+    ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,26 +44,37 @@ class Greeting:
     generation: int
     basis: Basis
     clusters: frozenset[str]
+    greeted_generation: int = 0
 
 
-def basis(newest: Assignment, greeted: Greeted, generation: int) -> Basis:
+UNCONFIRMED = "the database was restored and no admin has confirmed it"
+
+
+def basis(newest: Assignment, greeted: Greeted, generation: int, unconfirmed: bool = False) -> Basis:
     """What may be sent to an agent that holds what it greeted with.
 
     An agent that has seen more than the database knows is only observed: the database is a restored or a wrong one,
-    and pushing something older would undo what runs.
+    and pushing something older would undo what runs. So is every agent while a restored database is not confirmed.
     """
+    if more := _knows_more(newest, greeted, generation):
+        return Basis(objection=more, ahead=True)
+    if unconfirmed:
+        return Basis(objection=UNCONFIRMED)
+    return Basis(newest if 0 < greeted.revision == newest.revision else None)
+
+
+def _knows_more(newest: Assignment, greeted: Greeted, generation: int) -> str:
+    """What the agent knows and the database does not, or empty."""
     if greeted.generation > generation:
-        return Basis(objection=f"it has seen fleet generation {greeted.generation}, the database is at {generation}")
+        return f"it has seen fleet generation {greeted.generation}, the database is at {generation}"
     if greeted.revision > newest.revision:
-        return Basis(objection=f"it holds revision {greeted.revision}, the database has only {newest.revision}")
-    if greeted.revision == 0 or greeted.revision < newest.revision:
-        return Basis()
-    if greeted.cluster != newest.cluster:
-        return Basis(
-            objection=f"it holds revision {greeted.revision} of cluster {greeted.cluster!r}, "
+        return f"it holds revision {greeted.revision}, the database has only {newest.revision}"
+    if 0 < greeted.revision == newest.revision and greeted.cluster != newest.cluster:
+        return (
+            f"it holds revision {greeted.revision} of cluster {greeted.cluster!r}, "
             f"the database has that revision of {newest.cluster!r}"
         )
-    return Basis(newest)
+    return ""
 
 
 def greet(repositories: Repositories, node_id: str, greeted: Greeted, key_digest: str, now: float) -> Greeting:
@@ -74,10 +89,11 @@ def greet(repositories: Repositories, node_id: str, greeted: Greeted, key_digest
     repositories.nodes.touch({node_id: now})
     fleet = repositories.fleets.get()
     generation = fleet.generation if fleet else 0
-    start = basis(repositories.assignments.get(node_id), greeted, generation)
+    unconfirmed = fleet is not None and fleet.restored_at > 0
+    start = basis(repositories.assignments.get(node_id), greeted, generation, unconfirmed)
     clusters = frozenset({claim.cluster}) if claim else _open_clusters(repositories)
     _tell(repositories, fresh, start, claim.cluster if claim else "", now)
-    return Greeting(fresh, repositories.nodes.next_epoch(node_id), generation, start, clusters)
+    return Greeting(fresh, repositories.nodes.next_epoch(node_id), generation, start, clusters, greeted.generation)
 
 
 def _facts(node: Node, facts: Facts, claimed: bool) -> Facts:
@@ -94,9 +110,9 @@ def _tell(repositories: Repositories, node: Node, start: Basis, cluster: str, no
     cause = repositories.events.append(
         Event("node-connected", f"The agent of {node.name} is connected.", cluster, node.name), now
     ).id
-    if start.objection:
+    if start.ahead:
         message = (
-            f"The agent of {node.name} is only observed: {start.objection}. Restore the newest backup of the "
-            "database, or release the node."
+            f"The agent of {node.name} is only observed: {start.objection}. Restore a newer backup of the database, "
+            "or look at `fairlead fleet show` and take over what the agent holds with `fairlead fleet confirm`."
         )
         repositories.events.append(Event("node-ahead", message, cluster, node.name, cause_id=cause), now)

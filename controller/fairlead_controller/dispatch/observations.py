@@ -33,6 +33,7 @@ CLOSE_SECONDS = 2.0
 # A node has some 15 tasks, 40 files and 60 objects; what goes far beyond is an agent that went wrong.
 MOST_SUBJECTS = 4096
 LONGEST_MESSAGE = 2000
+_NOTHING: Mapping[Identity, Observation] = MappingProxyType({})
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
@@ -45,7 +46,7 @@ class ObservationBook:
         self._store, self._feed, self._clock, self._causes = store, feed, clock, causes
         self._batch_seconds = batch_seconds
         self._taken: dict[str, dict[Identity, Observation]] = {}
-        self._written: dict[str, dict[Identity, Observation]] = {}
+        self._written: dict[str, Mapping[Identity, Observation]] = {}
         self._left: set[str] = set()
         self._epochs: dict[str, int] = {}
         self._numbers: dict[str, dict[Identity, int]] = {}
@@ -61,12 +62,12 @@ class ObservationBook:
             ids = [node.id for node in repositories.nodes.all()]
             return {id: {item.identity: item for item in repositories.observations.of(id)} for id in ids}
 
-        self._written = await self._store.read(work)
-        self._taken = {node_id: dict(seen) for node_id, seen in self._written.items()}
+        self._taken = await self._store.read(work)
+        self._written = {node_id: MappingProxyType(dict(seen)) for node_id, seen in self._taken.items()}
 
     def of(self, node_id: str) -> Mapping[Identity, Observation]:
-        """What is written: nobody decides on news before the log has it."""
-        return MappingProxyType(dict(self._written.get(node_id, {})))
+        """What is written: nobody decides on news before the log has it. The same object until there is news."""
+        return self._written.get(node_id, _NOTHING)
 
     def begin(self, node_id: str, epoch: int) -> None:
         """A new session: its numbers start again, and nothing of an older one counts from now on."""
@@ -110,9 +111,12 @@ class ObservationBook:
                 self.wake(cluster)
 
     def _show(self, batch: Iterable[Change | Happened]) -> None:
+        news: dict[str, dict[Identity, Observation]] = {}
         for item in batch:
             if isinstance(item, Change) and item.node_id not in self._left:
-                self._written.setdefault(item.node_id, {})[item.now.identity] = item.now
+                news.setdefault(item.node_id, {})[item.now.identity] = item.now
+        for node_id, seen in news.items():
+            self._written[node_id] = MappingProxyType({**self.of(node_id), **seen})
 
     async def close(self) -> None:
         """Writes what is left, then ends."""

@@ -14,6 +14,8 @@ from fairlead.agent.v1.session_pb2_grpc import (
 )
 from fairlead_controller.dispatch.certificates import CertificateService
 from fairlead_controller.dispatch.enrolment import Enrolment
+from fairlead_controller.dispatch.inspections import InspectionBook
+from fairlead_controller.dispatch.instructions import InstructionBook
 from fairlead_controller.dispatch.observations import BATCH_SECONDS, ObservationBook
 from fairlead_controller.dispatch.relays import RelayBook, RelayService
 from fairlead_controller.dispatch.session_service import SessionService
@@ -44,14 +46,17 @@ class Dispatch:
     observations: ObservationBook
     sessions: SessionBook
     relays: RelayBook
+    instructions: InstructionBook
+    inspections: InspectionBook
 
     @staticmethod
     def build(store: Store, feed: Feed, clock: Clock, settings: DispatchSettings | None = None) -> Dispatch:
         chosen, causes = settings or DispatchSettings(), Causes()
         observations = ObservationBook(store, feed, clock, causes, chosen.batch)
         sessions = SessionBook(store, feed, clock, observations, chosen.sessions)
-        relays = RelayBook(sessions, clock)
-        return Dispatch(store, feed, clock, causes, chosen, observations, sessions, relays)
+        relays, instructions = RelayBook(sessions, clock), InstructionBook(sessions, clock)
+        inspections = InspectionBook(instructions, clock)
+        return Dispatch(store, feed, clock, causes, chosen, observations, sessions, relays, instructions, inspections)
 
     async def start(self, reconciler: Reconciler) -> None:
         """Loads what was seen before, and lets all further news wake the reconciler. Before any listener opens."""

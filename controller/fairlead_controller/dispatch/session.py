@@ -13,6 +13,8 @@ import structlog
 from fairlead.agent.v1 import session_pb2 as pb
 from fairlead_controller.dispatch.greeting import Greeting
 from fairlead_controller.dispatch.messages import assignment_message
+from fairlead_controller.dispatch.pipe import SEE_LOG
+from fairlead_controller.ports import Ahead
 from fairlead_wire.assignment import Assignment, Observation
 from fairlead_wire.codec import from_message
 from fairlead_wire.errors import Invalid, Unreachable
@@ -48,9 +50,11 @@ class Session:
         """`heartbeat`: seconds between heartbeats; `newest` reads the node's newest assignment."""
         self.node_id, self.epoch, self.heartbeat = greeting.node.id, greeting.epoch, heartbeat
         self.observed_only = bool(greeting.basis.objection)
+        self.ahead = Ahead(greeting.basis.objection, greeting.greeted_generation) if greeting.basis.ahead else None
         self._greeting, self._newest, self._inbox = greeting, newest, inbox
         self._held = greeting.basis.held
-        self._offers: deque[pb.RelayOffer] = deque()
+        self._offers: deque[pb.SessionResponse] = deque()
+        self._instructed: dict[str, asyncio.Future[pb.InstructionResult]] = {}
         self._woken = asyncio.Event()
         self._woken.set()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,8 +64,19 @@ class Session:
         self._woken.set()
 
     def offer(self, relay_id: str, target: str) -> None:
-        self._offers.append(pb.RelayOffer(relay_id=relay_id, target=target))
+        self._offers.append(pb.SessionResponse(relay_offer=pb.RelayOffer(relay_id=relay_id, target=target)))
         self._woken.set()
+
+    async def instruct(self, instruction: pb.Instruction) -> pb.InstructionResult:
+        """The result of an instruction, whenever it comes. Raises Unreachable when the session ends before."""
+        result: asyncio.Future[pb.InstructionResult] = asyncio.get_running_loop().create_future()
+        self._instructed[instruction.id] = result
+        self._offers.append(pb.SessionResponse(instruction=instruction))
+        self._woken.set()
+        try:
+            return await result
+        finally:
+            self._instructed.pop(instruction.id, None)
 
     def end(self, message: str, next_step: str) -> None:
         if not self._ended.done():
@@ -82,6 +97,12 @@ class Session:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
             self._ended.cancel()
+            self._leave_instructions()
+
+    def _leave_instructions(self) -> None:
+        for result in self._instructed.values():
+            if not result.done():
+                result.set_exception(Unreachable("The agent's session ended before it gave a result.", SEE_LOG))
 
     async def _receive(self, context: Any) -> None:
         while (message := await context.read()) is not grpc.aio.EOF:
@@ -95,6 +116,10 @@ class Session:
         elif kind == "happening":
             happening = message.happening
             self._inbox.happened(self, happening.kind, happening.component, happening.message)
+        elif kind == "instruction_result":
+            result = self._instructed.get(message.instruction_result.id)
+            if result is not None and not result.done():
+                result.set_result(message.instruction_result)
         elif kind == "hello":
             raise Invalid("A session has one hello, and this was the second.", "Start a new session instead.")
 
@@ -104,7 +129,7 @@ class Session:
             await self._woken.wait()
             self._woken.clear()
             while self._offers:
-                await self._write(context, pb.SessionResponse(relay_offer=self._offers.popleft()))
+                await self._write(context, self._offers.popleft())
             if (message := await self._next_assignment()) is not None:
                 await self._write(context, message)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from fairlead_controller.dispatch.ahead import AheadBook
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.dispatch.greeting import Greeted, greet
 from fairlead_controller.dispatch.observations import ObservationBook
@@ -13,7 +14,7 @@ from fairlead_controller.dispatch.presence import Presence
 from fairlead_controller.dispatch.session import Session
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
-from fairlead_controller.ports import Clock
+from fairlead_controller.ports import Ahead, Clock
 from fairlead_controller.store.port import Repositories, Store
 from fairlead_wire.assignment import Observation
 
@@ -39,12 +40,24 @@ class SessionBook:
         self._current: dict[str, Session] = {}
         self._observed_only: set[str] = set()
         self._presence = Presence(clock.now, self._lost)
+        self._ahead = AheadBook(self._told)
         self._background = Background()
         self.wake: Callable[[str], None] = lambda cluster: None
 
     def reachable(self) -> frozenset[str]:
         """Nodes heard of in time, without those that may only be observed: nothing is planned on them."""
         return self._presence.present() - self._observed_only
+
+    def connected(self) -> frozenset[str]:
+        return self._presence.present()
+
+    def ahead(self) -> Mapping[str, Ahead]:
+        return self._ahead.all()
+
+    def begin_again(self) -> None:
+        for session in tuple(self._current.values()):
+            if session.observed_only:
+                session.end("The controller has to look at this agent anew.", "It comes back by itself.")
 
     def last_seen(self) -> Mapping[str, float]:
         return self._presence.last_seen()
@@ -74,6 +87,7 @@ class SessionBook:
 
     def detach(self, session: Session) -> None:
         """The session has ended; its node has until the third heartbeat to come back."""
+        self._ahead.end(session)
         if self._current.get(session.node_id) is session:
             del self._current[session.node_id]
 
@@ -92,6 +106,7 @@ class SessionBook:
         self._presence.close()
         for session in tuple(self._current.values()):
             session.end("The controller is being stopped.", "Try again: it is expected back.")
+        await self._ahead.close()
         await self._background.close()
 
     def _replace(self, session: Session) -> None:
@@ -102,6 +117,7 @@ class SessionBook:
         self._current[session.node_id] = session
         (self._observed_only.add if session.observed_only else self._observed_only.discard)(session.node_id)
         self._observations.begin(session.node_id, session.epoch)
+        self._ahead.begin(session)
         if before is not None:
             before.end(
                 "A newer session of this node took its place.",
@@ -111,6 +127,10 @@ class SessionBook:
     def _heartbeat(self) -> float:
         random = int.from_bytes(self._clock.random_bytes(4)) / 2**32
         return self._settings.heartbeat + self._settings.jitter * (2 * random - 1)
+
+    def _told(self, node_id: str) -> None:
+        """What a node is taken to hold has changed: plans that are shown look different."""
+        self._feed.publish("events")
 
     def _lost(self, node_id: str) -> None:
         if (session := self._current.get(node_id)) is not None:

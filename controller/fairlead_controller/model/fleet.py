@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class FleetRecord:
-    """`generation` rises when a database is restored; endpoints are host:port as agents and people reach them."""
+    """`generation` rises when a database is restored; endpoints are host:port as agents and people reach them.
+
+    `restored_at`: seconds since 1970 of a restore that no admin has confirmed yet, else 0. Until it is confirmed,
+    nothing is changed anywhere.
+    """
 
     id: str
     generation: int
     enrolment_endpoint: str
     fleet_endpoint: str
     created_at: float
+    restored_at: float = 0.0
 
 
 @dataclass(frozen=True)

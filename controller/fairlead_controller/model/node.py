@@ -51,11 +51,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All nodes, by identifier, with the claims of every cluster and who has a session now."""
+    """All nodes, by identifier, with the claims of every cluster and who has a session now.
+
+    `unconfirmed`: the database was restored, and until an admin confirms it nothing may be begun on any node.
+    """
 
     nodes: tuple[Node, ...] = ()
     claims: tuple[Claim, ...] = ()
     reachable: frozenset[str] = field(default_factory=frozenset)
+    unconfirmed: bool = False
 
     def node(self, node_id: str) -> Node:
         return next(node for node in self.nodes if node.id == node_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from fairlead_controller.model.cluster_spec import ClusterSpec
 from fairlead_controller.model.node import Fleet
@@ -39,15 +40,26 @@ class Cluster:
     destroy_data: bool = False
 
 
-@dataclass(frozen=True)
+Observed = Mapping[tuple[Subject, str], Observation]
+"""What one agent last saw, by subject and name."""
+_NOTHING: Observed = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What `plan` reads. `held` is what each claimed node's newest assignment says, `observed` what agents last saw."""
+    """What `plan` reads. `held` is what each claimed node's newest assignment says, `observed` what agents last saw.
+
+    One look: it is equal to itself only, so that what was planned from it can be remembered by it.
+    """
 
     cluster: Cluster
     fleet: Fleet
     material: Material = field(default_factory=Material)
     held: Mapping[str, Assignment] = field(default_factory=dict)
-    observed: Mapping[str, Mapping[tuple[Subject, str], Observation]] = field(default_factory=dict)
+    observed: Mapping[str, Observed] = field(default_factory=dict)
+
+    def observed_on(self, node_id: str) -> Observed:
+        return self.observed.get(node_id, _NOTHING)
 
     def seen(self, node_id: str, subject: Subject, name: str) -> Observation | None:
-        return self.observed.get(node_id, {}).get((subject, name))
+        return self.observed_on(node_id).get((subject, name))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 from fairlead_controller.model.cluster_spec import ClusterSpec, ComponentOptions
 from fairlead_controller.model.node import Claim, Node, NodeRole
-from fairlead_controller.model.snapshot import Cluster, Material, Snapshot
+from fairlead_controller.model.snapshot import Cluster, Material
 from fairlead_controller.plan import addresses, catalogue
 from fairlead_wire.facts import Facts
 from fairlead_wire.task import canonical_json, digest
@@ -76,10 +76,10 @@ class NodeContext:
         return self.control_plane and not schedulable
 
 
-def cluster_context(snapshot: Snapshot, claims: Iterable[Claim]) -> ClusterContext:
-    """Raises catalogue.UnknownRelease."""
-    claims = tuple(claims)
-    nodes = {node.id: node for node in snapshot.fleet.nodes}
+def cluster_context(
+    cluster: Cluster, material: Material, nodes: Mapping[str, Node], claims: tuple[Claim, ...]
+) -> ClusterContext:
+    """`nodes` by identifier. Raises catalogue.UnknownRelease."""
     members = tuple(
         sorted(
             (
@@ -91,7 +91,6 @@ def cluster_context(snapshot: Snapshot, claims: Iterable[Claim]) -> ClusterConte
         )
     )
     has_workers = any(claim.role is NodeRole.WORKER for claim in claims)
-    cluster, material = snapshot.cluster, snapshot.material
     release = catalogue.release(cluster.spec.spec.kubernetes)
     key = _key(cluster, material, members, has_workers)
     return ClusterContext(key, cluster, material, release, members, has_workers)

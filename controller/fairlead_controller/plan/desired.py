@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
-from fairlead_controller.model.node import Claim
-from fairlead_controller.model.snapshot import Snapshot
+from fairlead_controller.model.node import Claim, Node
+from fairlead_controller.model.snapshot import Cluster, Material, Snapshot
 from fairlead_controller.plan.certificates import agent_certificate
 from fairlead_controller.plan.components.part import authorities
 from fairlead_controller.plan.components.registry import parts
-from fairlead_controller.plan.context import ClusterContext, NodeContext, cluster_context, node_context
+from fairlead_controller.plan.context import NodeContext, cluster_context, node_context
 from fairlead_controller.plan.objects import cluster_objects
+from fairlead_controller.plan.remembered import Remembered
 from fairlead_wire.assignment import Assignment, CertificateSpec, FileSpec, ObjectSpec, normalised
 
 
-def desired(snapshot: Snapshot, claims: tuple[Claim, ...]) -> dict[str, Assignment]:
+def desired(snapshot: Snapshot, claims: tuple[Claim, ...]) -> Mapping[str, Assignment]:
     """Node identifier → its assignment, revision 0, no removals. Raises catalogue.UnknownRelease."""
-    cluster = cluster_context(snapshot, claims)
-    nodes = {node.id: node for node in snapshot.fleet.nodes}
-    contexts = {claim.node_id: node_context(cluster, nodes[claim.node_id], claim) for claim in claims}
-    objects = cluster_objects(cluster, (*contexts.values(), *_leaving(snapshot, cluster, contexts)))
+    cluster, fleet = snapshot.cluster, snapshot.fleet
+    before = fleet.claims_of(cluster.name)
+    return _DESIRED.one(cluster.name, cluster, snapshot.material, fleet.nodes, before, claims)
+
+
+def _desired(
+    cluster: Cluster, material: Material, nodes: tuple[Node, ...], before: tuple[Claim, ...], claims: tuple[Claim, ...]
+) -> Mapping[str, Assignment]:
+    known = {node.id: node for node in nodes}
+    context = cluster_context(cluster, material, known, claims)
+    contexts = {claim.node_id: node_context(context, known[claim.node_id], claim) for claim in claims}
+    # Nodes that are being emptied keep their objects until they are released: until then they still are Nodes.
+    left = (claim for claim in before if claim.node_id not in contexts and claim.node_id in known)
+    leaving = [node_context(context, known[claim.node_id], claim) for claim in left]
+    objects = cluster_objects(context, (*contexts.values(), *leaving))
     return {node_id: _assignment(node, objects) for node_id, node in contexts.items()}
 
 
-def _leaving(snapshot: Snapshot, cluster: ClusterContext, staying: Mapping[str, NodeContext]) -> Iterable[NodeContext]:
-    """Nodes that are being emptied keep their objects until they are released: until then they still are Nodes."""
-    nodes = {node.id: node for node in snapshot.fleet.nodes}
-    for claim in snapshot.fleet.claims_of(cluster.cluster.name):
-        if claim.node_id not in staying and claim.node_id in nodes:
-            yield node_context(cluster, nodes[claim.node_id], claim)
+_DESIRED = Remembered(_desired)
 
 
 def _assignment(node: NodeContext, objects: tuple[ObjectSpec, ...]) -> Assignment:

@@ -12,7 +12,6 @@ from fairlead_controller.model.move import Move, MoveAction
 from fairlead_controller.model.snapshot import Snapshot
 from fairlead_controller.plan import catalogue, quorum
 from fairlead_controller.plan.gaps import Gaps, Leaving, Staying, gaps, rank
-from fairlead_controller.plan.seen import hash_of
 from fairlead_wire.assignment import Removal, RemovalKind
 
 HOST = "host"
@@ -44,7 +43,7 @@ def _move(action: MoveAction, gap: Staying | Leaving, component: str = "", from_
 
 def _placements(gap: Staying) -> Iterator[Move]:
     for task in gap.placed:
-        yield Move(MoveAction.PLACE, gap.node.id, gap.node.name, task.component, to_hash=hash_of(task))
+        yield Move(MoveAction.PLACE, gap.node.id, gap.node.name, task.component, to_hash=task.hash)
 
 
 def _configuration(gap: Staying) -> Iterator[Move]:
@@ -67,20 +66,20 @@ def _replacements(gap: Staying, control_planes: int) -> Iterator[Move]:
             gap.node.id,
             gap.node.name,
             task.component,
-            hash_of(old),
-            hash_of(task),
+            old.hash,
+            task.hash,
             outage=quorum.is_outage(task.component, control_planes),
         )
 
 
 def _drops(gap: Staying) -> Iterator[Move]:
     for task in gap.dropped:
-        yield _move(MoveAction.REMOVE, gap, task.component, from_hash=hash_of(task))
+        yield _move(MoveAction.REMOVE, gap, task.component, from_hash=task.hash)
 
 
 def _removals(gap: Leaving) -> Iterator[Move]:
     for task in gap.tasks:
-        yield _move(MoveAction.REMOVE, gap, task.component, from_hash=hash_of(task))
+        yield _move(MoveAction.REMOVE, gap, task.component, from_hash=task.hash)
     if gap.needs_host:
         yield _move(MoveAction.REMOVE, gap, HOST)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from fairlead_controller.model.node import Claim, Node, NodeRole
@@ -16,6 +16,7 @@ from fairlead_controller.model.snapshot import Cluster, Snapshot
 from fairlead_controller.plan import catalogue, objects
 from fairlead_controller.plan.desired import desired
 from fairlead_controller.plan.placement import place
+from fairlead_controller.plan.remembered import Remembered
 from fairlead_controller.plan.seen import is_removed
 from fairlead_wire.assignment import Assignment, CertificateSpec, FileSpec, Removal, RemovalKind, normalised
 from fairlead_wire.task import OnChange, TaskSpec
@@ -23,9 +24,9 @@ from fairlead_wire.task import OnChange, TaskSpec
 Entry = TypeVar("Entry", FileSpec, CertificateSpec)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Staying:
-    """A node that the spec covers. `finished`: removals that its agent has carried out."""
+    """A node that the spec covers. `finished`: removals that its agent has carried out. Equal to itself only."""
 
     node: Node
     claim: Claim
@@ -75,7 +76,7 @@ class Staying:
             )
         )
 
-    @property
+    @cached_property
     def needs_configuring(self) -> bool:
         return not self.configured.same_content(normalised(self.held))
 
@@ -97,9 +98,9 @@ class Staying:
         return (*kept, *(objects.removal(spec, self.held.revision + 1) for spec in gone))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Leaving:
-    """A node with a claim that the spec does not cover, or of a cluster that is being deleted."""
+    """A node with a claim that the spec does not cover, or of a cluster that is being deleted. Equal to itself only."""
 
     node: Node
     claim: Claim
@@ -115,7 +116,7 @@ class Leaving:
     def unfinished(self) -> tuple[Removal, ...]:
         return tuple(removal for removal in self.held.removals if removal not in self.finished)
 
-    @property
+    @cached_property
     def needs_host(self) -> bool:
         """Whether the restoring of the host has not been asked for, and there is something to restore."""
         asked = any(removal.kind is RemovalKind.HOST for removal in self.held.removals)
@@ -134,21 +135,16 @@ class Gaps:
     leaving: tuple[Leaving, ...]
 
 
+@lru_cache(maxsize=1)
 def gaps(snapshot: Snapshot) -> Gaps:
+    """Found once for a snapshot, and again only for those nodes of which something has changed since the last one."""
     nodes = {node.id: node for node in snapshot.fleet.nodes}
     claims = place(snapshot.cluster, snapshot.fleet).claims
     wanted = desired(snapshot, claims)
     existing = {claim.node_id: claim for claim in snapshot.fleet.claims_of(snapshot.cluster.name)}
-    staying = tuple(
-        _staying(snapshot, nodes[claim.node_id], claim, claim.node_id not in existing, wanted[claim.node_id])
-        for claim in claims
-    )
-    leaving = [
-        _leaving(snapshot, nodes[node_id], claim)
-        for node_id, claim in existing.items()
-        if node_id not in wanted and node_id in nodes
-    ]
-    return Gaps(staying, tuple(sorted(leaving, key=lambda gap: (not gap.is_worker, gap.node.name))))
+    left = ((nodes[id], claim) for id, claim in existing.items() if id not in wanted and id in nodes)
+    staying = ((nodes[claim.node_id], claim, claim.node_id not in existing, wanted[claim.node_id]) for claim in claims)
+    return Gaps(_all_staying(snapshot, staying), _all_leaving(snapshot, left))
 
 
 def _after(held: tuple[Entry, ...], wanted: tuple[Entry, ...], delayed: set[str], read: set[str]) -> tuple[Entry, ...]:
@@ -178,15 +174,21 @@ def held_of(cluster: Cluster, node: Node, snapshot: Snapshot) -> Assignment:
     return held if held.cluster == cluster.name else Assignment(cluster.name, node.name, held.revision)
 
 
-def _staying(snapshot: Snapshot, node: Node, claim: Claim, is_new: bool, wanted: Assignment) -> Staying:
-    held = held_of(snapshot.cluster, node, snapshot)
-    return Staying(node, claim, is_new, wanted, held, _finished(snapshot, node, held))
+_STAYING, _LEAVING = Remembered(Staying), Remembered(Leaving)
 
 
-def _leaving(snapshot: Snapshot, node: Node, claim: Claim) -> Leaving:
-    held = held_of(snapshot.cluster, node, snapshot)
-    return Leaving(node, claim, held, _finished(snapshot, node, held))
+def _all_staying(snapshot: Snapshot, those: Iterable[tuple[Node, Claim, bool, Assignment]]) -> tuple[Staying, ...]:
+    each = ((node.id, (node, claim, is_new, wanted, *_held(snapshot, node))) for node, claim, is_new, wanted in those)
+    return tuple(_STAYING.each(snapshot.cluster.name, each).values())
 
 
-def _finished(snapshot: Snapshot, node: Node, held: Assignment) -> frozenset[Removal]:
-    return frozenset(removal for removal in held.removals if is_removed(snapshot, node.id, removal))
+def _all_leaving(snapshot: Snapshot, those: Iterable[tuple[Node, Claim]]) -> tuple[Leaving, ...]:
+    each = ((node.id, (node, claim, *_held(snapshot, node))) for node, claim in those)
+    found = _LEAVING.each(snapshot.cluster.name, each).values()
+    return tuple(sorted(found, key=lambda gap: (not gap.is_worker, gap.node.name)))
+
+
+def _held(snapshot: Snapshot, node: Node) -> tuple[Assignment, frozenset[Removal]]:
+    """What it holds, and which of its removals are carried out."""
+    held, observed = held_of(snapshot.cluster, node, snapshot), snapshot.observed_on(node.id)
+    return held, frozenset(removal for removal in held.removals if is_removed(observed, removal))

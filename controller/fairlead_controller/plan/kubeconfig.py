@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fairlead_controller.plan import certificates, paths, ports
 from fairlead_controller.plan.context import NodeContext
 from fairlead_controller.plan.rendering import document
@@ -17,11 +19,15 @@ def path(component: str) -> str:
 
 
 def kubeconfig(component: str, node: NodeContext, server: str = ANY_APISERVER) -> FileSpec:
-    """Mode 0600 all the same: benchmarks for hardening look at it."""
+    return _file(component, node.cluster.cluster.name, server)
+
+
+@lru_cache(maxsize=1024)
+def _file(component: str, name: str, server: str) -> FileSpec:
+    """The same on every node. Mode 0600 all the same: benchmarks for hardening look at it."""
     certificate = certificates.client(component)
     cluster = {"server": server, "certificate-authority": paths.CLUSTER_AUTHORITY}
     user = {"client-certificate": certificate, "client-key": paths.key_of(certificate)}
-    name = node.cluster.cluster.name
     content = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -27,6 +27,8 @@ KUBELET = "/var/lib/kubelet"
 ETCD = "/var/lib/etcd"
 ETCD_DATA = f"{ETCD}/data"
 """A subdirectory: a mount point can't be moved aside at a restore."""
+ETCD_SNAPSHOTS = f"{ETCD}/snapshots"
+"""Where the agent keeps snapshots: on the data's disk and mounted into etcd's container with it."""
 POD_LOGS = ("/var/log/pods", "/var/log/containers")
 
 

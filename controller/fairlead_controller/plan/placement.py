@@ -14,6 +14,7 @@ from fairlead_controller.model.cluster_spec import ControlPlane
 from fairlead_controller.model.node import Claim, Fleet, Node, NodeRole
 from fairlead_controller.model.snapshot import Cluster, ClusterPhase
 from fairlead_controller.plan import addresses, catalogue
+from fairlead_controller.plan.remembered import Remembered
 from fairlead_wire.facts import version_tuple
 
 
@@ -26,9 +27,16 @@ class Placement:
 
 
 def place(cluster: Cluster, fleet: Fleet) -> Placement:
-    if cluster.phase is ClusterPhase.DELETING:
-        return Placement(())
-    return _Placing(cluster, fleet).result()
+    """Remembered for as long as the cluster, the nodes and who is connected are the same."""
+    return _PLACEMENT.one(cluster.name, cluster, fleet)
+
+
+def _place(cluster: Cluster, fleet: Fleet) -> Placement:
+    deleting = cluster.phase is ClusterPhase.DELETING
+    return Placement(()) if deleting else _Placing(cluster, fleet).result()
+
+
+_PLACEMENT = Remembered(_place)
 
 
 class _Placing:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fairlead_controller.model.move import Move, MoveAction
 from fairlead_controller.model.operation import Step
-from fairlead_controller.model.snapshot import Snapshot
+from fairlead_controller.model.snapshot import Observed, Snapshot
 from fairlead_controller.plan.catalogue import REMOVAL_ORDER
-from fairlead_controller.plan.diff import HOST
-from fairlead_controller.plan.gaps import Gaps, Leaving, Staying, gaps, in_replacement_order, rank
+from fairlead_controller.plan.diff import HOST, host_removal
+from fairlead_controller.plan.gaps import Leaving, Staying, gaps, in_replacement_order, rank
+from fairlead_controller.plan.remembered import Remembered
 from fairlead_controller.plan.seen import Seen, failed_files, object_seen, removal_seen, task_seen
 from fairlead_wire.assignment import Removal, RemovalKind
 from fairlead_wire.task import TaskSpec, TaskState
@@ -29,55 +30,68 @@ class Progress:
 
 
 def progress(snapshot: Snapshot, moves: tuple[Move, ...]) -> Progress:
-    found = gaps(snapshot)
-    steps = tuple(_Steps(snapshot, found, moves).all())
-    well = all(step.state in _WELL for step in steps)
-    return Progress(steps, well and not moves, next(_failures(snapshot, found), ""))
+    found, name = gaps(snapshot), snapshot.cluster.name
+    of_nodes: dict[str, list[Move]] = {}
+    for move in moves:
+        of_nodes.setdefault(move.node_id, []).append(move)
+    everyone: tuple[Staying | Leaving, ...] = (*found.staying, *found.leaving)
+    looks = [
+        (gap.node.id, (gap, tuple(of_nodes.get(gap.node.id, ())), snapshot.observed_on(gap.node.id)))
+        for gap in everyone
+    ]
+    of_each = _OF_NODE.each(name, looks).values()
+    steps = tuple(step for each in of_each for step in each.steps)
+    failures = (each.failure for each in of_each if each.failure)
+    return Progress(steps, all(each.done for each in of_each), next(failures, ""))
 
 
 _WELL = frozenset(state.word for state in TaskState if state.settled)
 
 
+def _of_node(gap: Staying | Leaving, moves: tuple[Move, ...], observed: Observed) -> Progress:
+    """How far one node is."""
+    steps = tuple(_Steps(gap, moves, observed).all())
+    well = all(step.state in _WELL for step in steps)
+    return Progress(steps, well and not moves, next(_failures(gap, observed), ""))
+
+
+_OF_NODE = Remembered(_of_node)
+
+
 class _Steps:
-    def __init__(self, snapshot: Snapshot, found: Gaps, moves: tuple[Move, ...]) -> None:
-        self._snapshot, self._gaps = snapshot, found
-        self._outstanding: Mapping[tuple[str, str], Move] = {
-            (move.node_id, move.component): move for move in moves if move.action in _OF_COMPONENTS
-        }
-        self._configuring = {move.node_id: move for move in moves if move.action is MoveAction.CONFIGURE}
+    def __init__(self, gap: Staying | Leaving, moves: tuple[Move, ...], observed: Observed) -> None:
+        self._gap, self._observed = gap, observed
+        self._outstanding = {move.component: move for move in moves if move.action in _OF_COMPONENTS}
+        self._configuring = next((move for move in moves if move.action is MoveAction.CONFIGURE), None)
 
     def all(self) -> Iterator[Step]:
-        for staying in self._gaps.staying:
-            yield from self._staying(staying)
-        for leaving in self._gaps.leaving:
-            yield from self._leaving(leaving)
+        return self._staying(self._gap) if isinstance(self._gap, Staying) else self._leaving(self._gap)
 
     def _staying(self, gap: Staying) -> Iterator[Step]:
         for task in in_replacement_order(gap.wanted.tasks):
             yield self._task(gap, task)
         for task in gap.dropped:
-            yield self._waiting(gap, task.component)
+            yield self._waiting(task.component)
         for removal in gap.unfinished:
             if removal.kind is not RemovalKind.OBJECT:
-                yield self._removal(gap, removal)
+                yield self._removal(removal)
         if gap.wanted.objects:
             yield self._objects(gap)
 
     def _task(self, gap: Staying, task: TaskSpec) -> Step:
-        seen = task_seen(self._snapshot, gap.node.id, gap.held.task(task.component) or task)
-        move = self._outstanding.get((gap.node.id, task.component))
-        if move is not None and not seen.failed:
-            return Step(gap.node.name, task.component, WAITING, move.waits_for)
-        return _step(gap, task.component, seen)
+        seen = task_seen(self._observed, gap.held.task(task.component) or task)
+        if task.component in self._outstanding and not seen.failed:
+            return self._waiting(task.component)
+        return self._step(task.component, seen)
 
     def _objects(self, gap: Staying) -> Step:
-        move = self._configuring.get(gap.node.id)
+        move = self._configuring
         if move is not None:
             return Step(gap.node.name, OBJECTS, WAITING, move.waits_for)
-        found = [object_seen(self._snapshot, gap.node.id, spec) for spec in gap.held.objects]
+        found = [object_seen(self._observed, spec) for spec in gap.held.objects]
         worst = max(found, key=lambda seen: (not seen.well, seen.failed), default=Seen(TaskState.HEALTHY))
         if worst.well:
-            return _step(gap, OBJECTS, Seen(TaskState.HEALTHY))
+            return self._step(OBJECTS, Seen(TaskState.HEALTHY))
         applied = sum(seen.well for seen in found)
         why = f"; {worst.message}" if worst.message else ""
         return Step(gap.node.name, OBJECTS, worst.state.word, f"{applied} of {len(found)} are applied{why}")
@@ -86,41 +100,41 @@ class _Steps:
         removals = {removal.name: removal for removal in gap.held.removals if removal.kind is RemovalKind.TASK}
         names = {task.component for task in gap.held.tasks} | set(removals)
         for name in sorted(names, key=lambda name: (rank(REMOVAL_ORDER, name), name)):
-            yield self._removal(gap, removals[name]) if name in removals else self._waiting(gap, name)
-        host = next((removal for removal in gap.held.removals if removal.kind is RemovalKind.HOST), None)
-        yield self._removal(gap, host) if host is not None else self._waiting(gap, HOST)
+            yield self._removal(removals[name]) if name in removals else self._waiting(name)
+        host = host_removal(gap)
+        yield self._removal(host) if host is not None else self._waiting(HOST)
 
-    def _removal(self, gap: Staying | Leaving, removal: Removal) -> Step:
+    def _removal(self, removal: Removal) -> Step:
         name = HOST if removal.kind is RemovalKind.HOST else removal.name
-        return _step(gap, name, removal_seen(self._snapshot, gap.node.id, removal))
+        return self._step(name, removal_seen(self._observed, removal))
 
-    def _waiting(self, gap: Staying | Leaving, component: str) -> Step:
-        move = self._outstanding.get((gap.node.id, component))
-        return Step(gap.node.name, component, WAITING, move.waits_for if move is not None else "")
+    def _waiting(self, component: str) -> Step:
+        move = self._outstanding.get(component)
+        return Step(self._gap.node.name, component, WAITING, move.waits_for if move is not None else "")
+
+    def _step(self, component: str, seen: Seen) -> Step:
+        return Step(self._gap.node.name, component, seen.state.word, seen.message, seen.at / 1000)
 
 
 _OF_COMPONENTS = (MoveAction.PLACE, MoveAction.REPLACE, MoveAction.REMOVE)
 
 
-def _step(gap: Staying | Leaving, component: str, seen: Seen) -> Step:
-    return Step(gap.node.name, component, seen.state.word, seen.message, seen.at / 1000)
+def _failures(gap: Staying | Leaving, observed: Observed) -> Iterator[str]:
+    if isinstance(gap, Staying):
+        yield from _failures_of_kept(gap, observed)
+    for removal in gap.held.removals:
+        name = f"the removal of {removal.name} from {gap.node.name}"
+        yield from _failed(name, removal_seen(observed, removal))
 
 
-def _failures(snapshot: Snapshot, found: Gaps) -> Iterator[str]:
-    for gap in found.staying:
-        for task in in_replacement_order(gap.held.tasks):
-            if gap.wanted.task(task.component) == task:
-                yield from _failed(f"{task.component} on {gap.node.name}", task_seen(snapshot, gap.node.id, task))
-        for path, why in failed_files(snapshot, gap.node.id, gap.held):
-            yield f"{path} on {gap.node.name} can't be kept: {why}"
-        for spec in gap.held.objects:
-            name = f"the object {spec.name}"
-            yield from _failed(name, object_seen(snapshot, gap.node.id, spec))
-    both: tuple[Staying | Leaving, ...] = (*found.staying, *found.leaving)
-    for each in both:
-        for removal in each.held.removals:
-            name = f"the removal of {removal.name} from {each.node.name}"
-            yield from _failed(name, removal_seen(snapshot, each.node.id, removal))
+def _failures_of_kept(gap: Staying, observed: Observed) -> Iterator[str]:
+    for task in in_replacement_order(gap.held.tasks):
+        if gap.wanted.task(task.component) == task:
+            yield from _failed(f"{task.component} on {gap.node.name}", task_seen(observed, task))
+    for path, why in failed_files(observed, gap.held):
+        yield f"{path} on {gap.node.name} can't be kept: {why}"
+    for spec in gap.held.objects:
+        yield from _failed(f"the object {spec.name}", object_seen(observed, spec))
 
 
 def _failed(name: str, seen: Seen) -> Iterator[str]:

@@ -55,4 +55,4 @@ def waits_for(snapshot: Snapshot, node_id: str) -> str:
 def _is_well(snapshot: Snapshot, node_id: str) -> bool:
     held = snapshot.held.get(node_id)
     task = held.task(catalogue.ETCD) if held is not None else None
-    return task is not None and task_seen(snapshot, node_id, task).well
+    return task is not None and task_seen(snapshot.observed_on(node_id), task).well

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 
 def document(content: Mapping[str, Any]) -> str:
     """JSON, which every reader of YAML takes, with sorted keys: equal contents are equal files."""
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+    return _indented(json.dumps(content, sort_keys=True))
+
+
+@lru_cache(maxsize=1024)
+def _indented(text: str) -> str:
+    """Most nodes have equal files, and laying out takes far longer than what is remembered by."""
+    return json.dumps(json.loads(text), indent=2) + "\n"
 
 
 def flags(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[str, ...]:

@@ -27,7 +27,11 @@ class Changes:
 def next_moves(snapshot: Snapshot, moves: tuple[Move, ...]) -> tuple[Move, ...]:
     """The same moves; those that can't happen now say what they wait for."""
     waits = Waits(snapshot, gaps(snapshot), moves)
-    return tuple(replace(move, waits_for=waits.of(move)) for move in moves)
+    return tuple(_waiting(move, waits.of(move)) for move in moves)
+
+
+def _waiting(move: Move, waits_for: str) -> Move:
+    return replace(move, waits_for=waits_for) if waits_for != move.waits_for else move
 
 
 def perform(snapshot: Snapshot, ready: Iterable[Move]) -> Changes:

@@ -4,9 +4,8 @@ nothing."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from fairlead_controller.model.snapshot import Snapshot
+from fairlead_controller.model.snapshot import Observed
 from fairlead_wire.assignment import Assignment, ObjectSpec, Observation, Removal, Subject
 from fairlead_wire.task import TaskSpec, TaskState
 
@@ -35,32 +34,26 @@ class Seen:
 NOT_SEEN = Seen(TaskState.PENDING)
 
 
-@lru_cache(maxsize=65536)
-def hash_of(task: TaskSpec) -> str:
-    """The task's hash, computed once: of a thousand nodes' tasks, few change."""
-    return task.hash
+def task_seen(observed: Observed, task: TaskSpec) -> Seen:
+    return _matching(observed.get((Subject.TASK, task.component)), task.hash)
 
 
-def task_seen(snapshot: Snapshot, node_id: str, task: TaskSpec) -> Seen:
-    return _matching(snapshot.seen(node_id, Subject.TASK, task.component), hash_of(task))
+def object_seen(observed: Observed, spec: ObjectSpec) -> Seen:
+    return _matching(observed.get((Subject.OBJECT, spec.name)), spec.digest)
 
 
-def object_seen(snapshot: Snapshot, node_id: str, spec: ObjectSpec) -> Seen:
-    return _matching(snapshot.seen(node_id, Subject.OBJECT, spec.name), spec.digest)
+def removal_seen(observed: Observed, removal: Removal) -> Seen:
+    return _matching(observed.get((Subject.REMOVAL, removal.name)), removal.hash)
 
 
-def removal_seen(snapshot: Snapshot, node_id: str, removal: Removal) -> Seen:
-    return _matching(snapshot.seen(node_id, Subject.REMOVAL, removal.name), removal.hash)
+def is_removed(observed: Observed, removal: Removal) -> bool:
+    return removal_seen(observed, removal).state is TaskState.REMOVED
 
 
-def is_removed(snapshot: Snapshot, node_id: str, removal: Removal) -> bool:
-    return removal_seen(snapshot, node_id, removal).state is TaskState.REMOVED
-
-
-def failed_files(snapshot: Snapshot, node_id: str, held: Assignment) -> tuple[tuple[str, str], ...]:
+def failed_files(observed: Observed, held: Assignment) -> tuple[tuple[str, str], ...]:
     """Paths of files and certificates that can't be kept on the host, each with the reason."""
     digests = {file.path: file.digest for file in held.files} | {each.path: "" for each in held.certificates}
-    found = ((path, snapshot.seen(node_id, Subject.FILE, path), digest) for path, digest in digests.items())
+    found = ((path, observed.get((Subject.FILE, path)), digest) for path, digest in digests.items())
     return tuple(
         (path, seen.message)
         for path, seen, digest in found

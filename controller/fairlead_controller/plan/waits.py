@@ -9,14 +9,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fairlead_controller.model.move import Move, MoveAction
-from fairlead_controller.model.snapshot import ClusterPhase, Snapshot
+from fairlead_controller.model.snapshot import ClusterPhase, Observed, Snapshot
 from fairlead_controller.plan import catalogue, quorum
 from fairlead_controller.plan.diff import HOST, host_removal
 from fairlead_controller.plan.gaps import Gaps, Leaving, Staying, rank
+from fairlead_controller.plan.remembered import Remembered
 from fairlead_controller.plan.seen import Seen, removal_seen, task_seen
 from fairlead_wire.assignment import Removal, RemovalKind
 from fairlead_wire.task import TaskSpec
@@ -52,13 +53,23 @@ class Running:
         return f"waits for {name} to be healthy, it is {self.seen.sentence}"
 
 
+def _ill(gap: Staying, observed: Observed) -> tuple[Running, ...]:
+    """Held tasks that are not healthy."""
+    each = (Running(gap.node.id, gap.node.name, task, task_seen(observed, task)) for task in gap.held.tasks)
+    return tuple(running for running in each if not running.seen.well)
+
+
+_ILL = Remembered(_ill)
+
+
 class Waits:
     def __init__(self, snapshot: Snapshot, found: Gaps, moves: tuple[Move, ...]) -> None:
-        self._snapshot, self._gaps, self._moves = snapshot, found, moves
+        self._snapshot, self._gaps = snapshot, found
         self._staying = {gap.node.id: gap for gap in found.staying}
         self._leaving = {gap.node.id: gap for gap in found.leaving}
-        self._ill = {each.key: each for each in self._run() if not each.seen.well}
+        self._ill = {each.key: each for each in self._found_ill()}
         self._replacements = {(m.node_id, m.component): m for m in moves if m.action is MoveAction.REPLACE}
+        self._removals = {m.node_id: m for m in reversed(moves) if m.action is MoveAction.REMOVE}
         self._founders = self._wait_for_founders()
         self._rules: Mapping[MoveAction, Callable[[Move], str]] = {
             MoveAction.CLAIM: self._place,
@@ -81,11 +92,13 @@ class Waits:
             return ""
         return f"waits for the agent of {move.node}, which has no session; look at `docker ps` on that server"
 
-    def _run(self) -> Iterator[Running]:
-        for gap in self._gaps.staying:
-            if gap.node.id in self._snapshot.fleet.reachable:
-                for task in gap.held.tasks:
-                    yield Running(gap.node.id, gap.node.name, task, task_seen(self._snapshot, gap.node.id, task))
+    def _found_ill(self) -> list[Running]:
+        """On nodes that can be seen, the worst first."""
+        reachable = self._snapshot.fleet.reachable
+        seen = [(gap, self._snapshot.observed_on(gap.node.id)) for gap in self._gaps.staying]
+        of_nodes = _ILL.each(self._snapshot.cluster.name, ((gap.node.id, (gap, what)) for gap, what in seen))
+        found = [each for node_id, ill in of_nodes.items() if node_id in reachable for each in ill]
+        return sorted(found, key=lambda each: (not each.seen.failed, each.rank, each.node))
 
     def _place(self, move: Move) -> str:
         """A node that came back before it was emptied is emptied first."""
@@ -103,10 +116,8 @@ class Waits:
         if emptied := self._place(move):
             return emptied
         ill = (move.node_id, move.component) in self._ill
-        blocking = [each for each in self._ill.values() if self._blocks(each, move, ill)]
-        if blocking:
-            return min(blocking, key=lambda each: (not each.seen.failed, each.rank, each.node)).blocks
-        return self._earlier(move, ill) or self._quorum(move)
+        worst = next((each for each in self._ill.values() if self._blocks(each, move, ill)), None)
+        return worst.blocks if worst is not None else self._earlier(move, ill) or self._quorum(move)
 
     def _blocks(self, other: Running, move: Move, ill: bool) -> bool:
         """Whether a component that is not healthy holds this replacement up."""
@@ -139,12 +150,8 @@ class Waits:
         return f"waits for the workers to be released: {', '.join(left)}" if left else ""
 
     def _before(self, move: Move) -> str:
-        for other in self._moves:
-            if other.key == move.key:
-                return ""
-            if other.action is MoveAction.REMOVE and other.node_id == move.node_id:
-                return f"waits for the removal of {_thing(other)} from {other.node}"
-        return ""
+        first = self._removals[move.node_id]
+        return "" if first.key == move.key else f"waits for the removal of {_thing(first)} from {first.node}"
 
     def _release(self, move: Move) -> str:
         gap = self._leaving[move.node_id]
@@ -160,7 +167,7 @@ class Waits:
         """For the first removal under way there that counts: objects hold nothing up."""
         counts = which or (lambda removal: removal.kind is not RemovalKind.OBJECT)
         for removal in filter(counts, gap.unfinished):
-            seen = removal_seen(self._snapshot, gap.node.id, removal)
+            seen = removal_seen(self._snapshot.observed_on(gap.node.id), removal)
             thing = "the host" if removal.kind is RemovalKind.HOST else removal.name
             if seen.failed:
                 return f"stopped, because the removal of {thing} from {gap.node.name} failed: {seen.message}"

@@ -34,7 +34,7 @@ def copy_to(data: Path, target: Path) -> None:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         beside.unlink(missing_ok=True)
         beside.touch(0o600)
-        _vacuum_into(data / DATABASE, beside)
+        vacuum_into(data / DATABASE, beside)
         flush_file(beside)
         beside.rename(target)
         flush_folder(target.parent)
@@ -47,7 +47,8 @@ def copy_to(data: Path, target: Path) -> None:
             beside.unlink(missing_ok=True)
 
 
-def _vacuum_into(database: Path, target: Path) -> None:
+def vacuum_into(database: Path, target: Path) -> None:
+    """Copies the database at `database` into the empty file `target` and checks the copy. Raises sqlite3.Error."""
     with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as source:
         source.execute("VACUUM INTO ?", (str(target),))
     with closing(sqlite3.connect(target)) as copy:

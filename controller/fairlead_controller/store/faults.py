@@ -17,6 +17,10 @@ class StorageFault(FairleadError):
     code = "UNAVAILABLE"
 
 
+_RESTORE = (
+    "Stop the controller, then run `fairlead-controller restore --data {where} --from FILE` with the newest file of "
+    "{where}/backups."
+)
 # SQLite's primary result codes → what to say and what to do; {where} is the data directory.
 _FAULTS: dict[str, tuple[str, str]] = {
     "SQLITE_FULL": ("The disk of {where} is full: nothing was changed.", "Free some space there, and try again."),
@@ -30,8 +34,8 @@ _FAULTS: dict[str, tuple[str, str]] = {
         "Check that the directory exists and that the controller's user may write there.",
     ),
     "SQLITE_IOERR": ("The disk of {where} gave an error: nothing was changed.", "Check the disk (`dmesg`)."),
-    "SQLITE_CORRUPT": ("The database in {where} is damaged.", "Restore the newest file of {where}/backups."),
-    "SQLITE_NOTADB": ("{where}/fairlead.db is no database.", "Restore the newest file of {where}/backups."),
+    "SQLITE_CORRUPT": ("The database in {where} is damaged.", _RESTORE),
+    "SQLITE_NOTADB": ("{where}/fairlead.db is no database.", _RESTORE),
 }
 
 

@@ -14,7 +14,9 @@ class SqlFleets(Repository):
         row = self._session.get(FleetRow, _ONLY)
         if row is None:
             return None
-        return FleetRecord(row.id, row.generation, row.enrolment_endpoint, row.fleet_endpoint, row.created_at)
+        return FleetRecord(
+            row.id, row.generation, row.enrolment_endpoint, row.fleet_endpoint, row.created_at, row.restored_at
+        )
 
     def put(self, fleet: FleetRecord) -> None:
         self._put(
@@ -25,5 +27,6 @@ class SqlFleets(Repository):
                 enrolment_endpoint=fleet.enrolment_endpoint,
                 fleet_endpoint=fleet.fleet_endpoint,
                 created_at=fleet.created_at,
+                restored_at=fleet.restored_at,
             )
         )

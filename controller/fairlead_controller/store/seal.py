@@ -33,8 +33,8 @@ def establish(engine: Engine, source: KeySource, random_bytes: Callable[[int], b
         return _opened(row, source)
 
 
-def unlock(engine: Engine, source: KeySource | None) -> Sealer:
-    """The sealer of this database. `source`, if given, is remembered as the key's new place.
+def unlock(engine: Engine, source: KeySource | None, remember: bool) -> Sealer:
+    """The sealer of this database, whose key is at `source` if that is given, and from now on with `remember`.
 
     Raises Missing if the key is not there, Refused if it is another one.
     """
@@ -43,7 +43,7 @@ def unlock(engine: Engine, source: KeySource | None) -> Sealer:
         if row is None:
             raise Missing("The database holds no fleet.", "Run `fairlead-controller init` again on this directory.")
         sealer = _opened(row, source or _source(row))
-        if source not in (None, _source(row)):
+        if remember and source not in (None, _source(row)):
             session.merge(_row(source or _source(row), row.salt, sealer))
         return sealer
 

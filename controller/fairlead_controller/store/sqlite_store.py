@@ -69,21 +69,21 @@ class SqliteStore:
 
         Raises Refused while another controller runs, Missing if there is no database, StorageFault.
         """
-        _require(data)
+        require_database(data)
         with translated(data), ExitStack() as undo:
             lock = _locked(data, undo)
             engines = _engines(data, undo)
             _upgrade(data, engines.lasting)
-            return _kept(data, engines, seal.unlock(engines.lasting, key), lock, undo)
+            return _kept(data, engines, seal.unlock(engines.lasting, key, remember=True), lock, undo)
 
     @staticmethod
     def open_beside(data: Path, key: KeySource | None = None) -> SqliteStore:
         """For `admin-cert`: beside a controller that may be running; the tables must be this release's already."""
-        _require(data)
+        require_database(data)
         with translated(data), ExitStack() as undo:
             engines = _engines(data, undo)
             _require_newest(engines.reading)
-            return _kept(data, engines, seal.unlock(engines.lasting, key), None, undo)
+            return _kept(data, engines, seal.unlock(engines.lasting, key, remember=False), None, undo)
 
     async def read(self, work: Callable[[Repositories], T]) -> T:
         return await self._within(self._reading, self._engines.reading, work)
@@ -140,7 +140,8 @@ def _kept(data: Path, engines: _Engines, sealer: Sealer, lock: DataLock | None, 
     return SqliteStore(data, engines, sealer, lock)
 
 
-def _require(data: Path) -> None:
+def require_database(data: Path) -> None:
+    """Raises Missing unless there is one."""
     if not (data / DATABASE).is_file():
         raise Missing(
             f"There is no fleet in {data}.",

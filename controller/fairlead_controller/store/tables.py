@@ -49,6 +49,7 @@ class FleetRow(Row, table=True):
     enrolment_endpoint: str
     fleet_endpoint: str
     created_at: float
+    restored_at: float
 
 
 class AuthorityRow(Row, table=True):

@@ -101,9 +101,10 @@ class SimulatedFleet:
     async def _converge(self, wishes: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
         last, bound = self.schedule.intents[-1], loop.time() + BOUND
-        missing = "the person is still busy"
+        missing = ""
         while loop.time() < bound:
             await self._live(1.0)
+            missing = f"the person is told: {self.person.told}{self.judge.waits()}"
             if wishes.done():
                 wishes.result()
                 if not (missing := self.judge.missing(last)) and not (missing := self._failed()):

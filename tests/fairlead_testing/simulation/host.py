@@ -15,6 +15,7 @@ from fairlead_testing.fake_host import FakeFile, FakeHost, FakeObjects
 from fairlead_testing.fake_runtime import Held
 from fairlead_testing.simulation.engine import WatchedEngine
 from fairlead_testing.simulation.process import Process
+from fairlead_testing.simulation.ticks import PROBE_TICK, TICK, to_tick
 from fairlead_wire.assignment import CertificateSpec, FileSpec, ObjectSpec
 from fairlead_wire.facts import Facts
 from fairlead_wire.task import Footprint, Probe
@@ -82,10 +83,10 @@ class Surroundings:
 @dataclass(frozen=True)
 class TrueProber:
     around: Surroundings
-    delay: Callable[[], float]
 
     async def probe(self, probe: Probe) -> ProbeResult:
-        await asyncio.sleep(self.delay())
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(to_tick(now + TICK, PROBE_TICK) - now)
         why = self.around.why_unhealthy(probe)
         return ProbeResult(not why, why)
 

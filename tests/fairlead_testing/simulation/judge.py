@@ -13,7 +13,7 @@ from fairlead_controller.pki.cluster import material
 from fairlead_controller.plan import diff
 from fairlead_controller.plan.desired import desired
 from fairlead_controller.plan.placement import place
-from fairlead_controller.plan.seen import hash_of
+from fairlead_controller.rounds import think
 from fairlead_controller.spec_file import parse
 from fairlead_controller.store.port import Repositories
 from fairlead_testing.simulation.database import Database
@@ -22,6 +22,10 @@ from fairlead_testing.simulation.host import DATA
 from fairlead_testing.simulation.person import CLUSTER, Intent, Person
 from fairlead_testing.simulation.server import SimulatedServer
 from fairlead_wire.assignment import Assignment
+from fairlead_wire.task import TaskState
+
+
+_WELL = frozenset(state.word for state in TaskState if state.settled)
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,22 @@ class Judge:
             return "the last intent is not acknowledged"
         operation = self.operation()
         if operation is not None and operation.state is OperationState.RUNNING:
-            return f"operation {operation.kind} {operation.revision} is still running"
+            return f"{operation.kind} of revision {operation.revision} is still running{self.waits()}"
         cluster = self.database.now(lambda repositories: repositories.clusters.get(CLUSTER))
         if not last.spec_yaml:
             return f"cluster {CLUSTER} is still there" if cluster else next(self._left_over(), "")
         if cluster is None:
             return "the cluster is gone"
         return next(self._not_as_declared(cluster, last), "")
+
+    def waits(self) -> str:
+        """For what an operation waits, as people would be told."""
+        cluster = self.database.now(lambda repositories: repositories.clusters.get(CLUSTER))
+        if cluster is None:
+            return ""
+        steps = think(self.database.now(lambda repositories: _snapshot(repositories, cluster))).progress.steps
+        open_ones = [step for step in steps if step.state not in _WELL]
+        return "".join(f"\n  {step.node} {step.component}: {step.state} {step.message}" for step in open_ones)
 
     def lost(self) -> Iterator[str]:
         """What must be there at the end of every simulation, whatever was wanted."""
@@ -84,7 +97,7 @@ class Judge:
             found = there.get(name)
             if found is None:
                 yield f"{server.name}: {name} is missing"
-            elif found.labels.get("fairlead.hash") != hash_of(task) or found.spec != task:
+            elif found.labels.get("fairlead.hash") != task.hash or found.spec != task:
                 yield f"{server.name}: {name} is of another spec"
             elif found.status is not ContainerStatus.RUNNING:
                 yield f"{server.name}: {name} is {found.status.value}"

@@ -142,13 +142,11 @@ def _fault(random: Random, servers: int) -> Fault:
 def _intents(random: Random) -> list[Intent]:
     wish = Wish(workers=random.choice(("all", "all", "half", "none")))
     intents = [wish.at(0.2)]
-    for _ in range(random.choice((0, 0, 1, 1, 1, 2, 3))):
+    for _ in range(random.choice((0, 0, 1, 1, 1, 2, 3, 4))):
         at = intents[-1].at + random.choice((random.uniform(0.2, 3.0), random.uniform(3.0, 25.0)))
-        wish = wish.changed(random)
-        intents.append(wish.at(at))
-    if random.random() < 0.2:
-        at = intents[-1].at + random.uniform(0.5, 20.0)
-        intents.append(Intent(at, destroy_data=random.random() < 0.5))
-        if random.random() < 0.4:
-            intents.append(wish.at(at + random.uniform(0.5, 30.0)))
+        if intents[-1].spec_yaml and random.random() < 0.15:
+            intents.append(Intent(at, destroy_data=random.random() < 0.5))
+        else:
+            wish = wish.changed(random)
+            intents.append(wish.at(at))
     return intents

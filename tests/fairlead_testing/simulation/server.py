@@ -29,11 +29,11 @@ from fairlead_testing.simulation.engine import EngineHandle, WatchedEngine
 from fairlead_testing.simulation.host import DATA, Disk, HostHandle, NearObjects, Surroundings, TrueProber
 from fairlead_testing.simulation.process import Process
 from fairlead_testing.simulation.story import Story
+from fairlead_testing.simulation.ticks import TICK, to_tick
 from fairlead_testing.simulation.wire import Channel, Link, Peer, Server
 from fairlead_wire.channels import Credentials
 from fairlead_wire.facts import Facts
 
-TICK = 0.005
 ENDPOINT = "controller.example:7070"
 
 
@@ -97,12 +97,12 @@ class SimulatedServer:
     def delay(self) -> float:
         """Seconds that a call to Docker or the disk takes before, and again after, its effect.
 
-        In steps, so that much falls on one moment: that is harder on the code, and easier on the machine.
+        It ends on a tick, so that much falls on one moment: that is harder on the code, and easier on the machine.
         """
-        return self.random.randrange(4) * TICK * self.slowness
+        return to_tick(self.steady() + self.random.randrange(4) * TICK * self.slowness) - self.steady()
 
     def _message_delay(self) -> float:
-        return self.random.randrange(3) * TICK * self.slowness
+        return to_tick(self.steady() + self.random.randrange(3) * TICK * self.slowness) - self.steady()
 
     # the agent
 
@@ -136,7 +136,7 @@ class SimulatedServer:
         )
         around = Surroundings(self.engine, self.some_apiserver, lambda held: self._warm.get(held.id, 0.0))
         objects = NearObjects(self.objects, self.engine, self.process, self.delay)
-        prober = TrueProber(around, self.delay)
+        prober = TrueProber(around)
         worker = Worker(engine, host, prober, objects, connection, clock.wall, clock.steady)
         memory = decoded(encoded(self.disk.visible))
         process, disk = self.process, self.disk

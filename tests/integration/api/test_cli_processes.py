@@ -78,11 +78,11 @@ async def happening(beside: ThreadedServer, kind: str) -> None:
 
 def test_ctrl_c_ends_the_following_and_not_the_change(beside: ThreadedServer, spec: str) -> None:
     ready_node(beside.server, "lab-1")
-    with process("apply", "-f", spec) as applying:
+    with process("apply", "-f", spec, "--skip-check", "reachable") as applying:
         assert line(applying, lambda text: "accepted" in text) == "Cluster lab: revision 1 is accepted.\n"
         assert "lab-1" in line(applying, lambda text: "waiting" in text)
         said = interrupted(applying)
-    assert said == f"\nStopped following. The change goes on; `fairlead apply -f {spec}` again follows it.\n"
+    assert said.endswith(f"\nStopped following. The change goes on; `fairlead apply -f {spec}` again follows it.\n")
 
     with process("apply", "-f", spec) as again:
         line(again, lambda text: "accepted" in text)
@@ -105,7 +105,7 @@ def test_following_events(beside: ThreadedServer) -> None:
 def test_following_a_change_survives_a_lost_connection(beside: ThreadedServer, spec: str) -> None:
     ready_node(beside.server, "lab-1")
     wire = beside.wire("wire")
-    with process("--context", "wire", "apply", "-f", spec) as applying:
+    with process("--context", "wire", "apply", "-f", spec, "--skip-check", "reachable") as applying:
         line(applying, lambda text: "waiting" in text)
         beside.do(wire.cut())
         beside.agent("lab-1")

@@ -115,6 +115,7 @@ async def test_an_agent_that_has_seen_more_than_the_database_is_only_observed(
             assert server.dispatch.sessions.reachable() == frozenset(), "nothing is planned on it"
             event = await server.event("node-ahead")
             await session.end()
+            assert (await session.receive()).instruction.HasField("show_assignment"), "it is asked what it holds"
             with pytest.raises(EOFError):  # the end, and no assignment before it
                 await session.receive()
     assert "only observed" in event.message

@@ -10,7 +10,15 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from fairlead.agent.v1 import enrollment_pb2, session_pb2
-from fairlead.api.v1 import clusters_pb2, events_pb2, nodes_pb2, operations_pb2, relays_pb2
+from fairlead.api.v1 import (
+    clusters_pb2,
+    events_pb2,
+    fleet_pb2,
+    nodes_pb2,
+    operations_pb2,
+    relays_pb2,
+    snapshots_pb2,
+)
 from fairlead_controller.api.access import ROLES, check
 from fairlead_controller.api.audit import CHANGING
 from fairlead_wire.errors import Denied
@@ -19,16 +27,18 @@ from fairlead_wire.identity import Principal, Role
 FILES: tuple[Any, ...] = (
     clusters_pb2,
     events_pb2,
+    fleet_pb2,
     nodes_pb2,
     operations_pb2,
     relays_pb2,
+    snapshots_pb2,
     enrollment_pb2,
     session_pb2,
     health_pb2,
     reflection_pb2,
 )
 READS = ("Get", "List", "Watch")
-OPERATORS_TOO = {"ValidateCluster", "PlanCluster"}
+OPERATORS_TOO = {"ValidateCluster", "PlanCluster", "CheckNodes"}
 
 
 def methods() -> Iterator[str]:

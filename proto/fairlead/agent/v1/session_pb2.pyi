@@ -5,6 +5,8 @@ The agents' side of the fleet listener: sessions, certificates, relays. All of i
 
 from collections import abc as _abc
 from fairlead.agent.v1 import enrollment_pb2 as _enrollment_pb2
+from fairlead.agent.v1 import inspection_pb2 as _inspection_pb2
+from fairlead.agent.v1 import snapshots_pb2 as _snapshots_pb2
 from fairlead.agent.v1 import task_pb2 as _task_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -307,6 +309,52 @@ class Happening(_message.Message):
 Global___Happening: _TypeAlias = Happening  # noqa: Y015
 
 @_typing.final
+class InstructionResult(_message.Message):
+    """How an instruction ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    INSPECTION_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The instruction's identifier."""
+    error: _builtins.str
+    """Why it failed, one sentence; empty when it is done."""
+    @_builtins.property
+    def assignment(self) -> Global___Assignment:
+        """After ShowAssignment: the whole assignment that is journaled."""
+
+    @_builtins.property
+    def snapshots(self) -> _snapshots_pb2.Snapshots:
+        """After CreateSnapshot: the new one; after ListSnapshots: all."""
+
+    @_builtins.property
+    def inspection(self) -> _inspection_pb2.InspectionReport:
+        """After InspectHost: what was found."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        error: _builtins.str = ...,
+        assignment: Global___Assignment | None = ...,
+        snapshots: _snapshots_pb2.Snapshots | None = ...,
+        inspection: _inspection_pb2.InspectionReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "inspection", b"inspection", "result", b"result", "snapshots", b"snapshots"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "error", b"error", "id", b"id", "inspection", b"inspection", "result", b"result", "snapshots", b"snapshots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["assignment", "snapshots", "inspection"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___InstructionResult: _TypeAlias = InstructionResult  # noqa: Y015
+
+@_typing.final
 class SessionRequest(_message.Message):
     """From the agent."""
 
@@ -316,6 +364,7 @@ class SessionRequest(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     OBSERVATIONS_FIELD_NUMBER: _builtins.int
     HAPPENING_FIELD_NUMBER: _builtins.int
+    INSTRUCTION_RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First, and only once."""
@@ -332,6 +381,10 @@ class SessionRequest(_message.Message):
     def happening(self) -> Global___Happening:
         """What happened."""
 
+    @_builtins.property
+    def instruction_result(self) -> Global___InstructionResult:
+        """How an instruction ended."""
+
     def __init__(
         self,
         *,
@@ -339,12 +392,13 @@ class SessionRequest(_message.Message):
         heartbeat: Global___Heartbeat | None = ...,
         observations: Global___Observations | None = ...,
         happening: Global___Happening | None = ...,
+        instruction_result: Global___InstructionResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "observations", b"observations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "instruction_result", b"instruction_result", "message", b"message", "observations", b"observations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "observations", b"observations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "instruction_result", b"instruction_result", "message", b"message", "observations", b"observations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "observations", "happening"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "observations", "happening", "instruction_result"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -487,6 +541,71 @@ class RelayOffer(_message.Message):
 Global___RelayOffer: _TypeAlias = RelayOffer  # noqa: Y015
 
 @_typing.final
+class ShowAssignment(_message.Message):
+    """Asks for the assignment that the agent holds: a restored database takes over what is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowAssignment: _TypeAlias = ShowAssignment  # noqa: Y015
+
+@_typing.final
+class Instruction(_message.Message):
+    """Something to do once, beside the assignment. An agent that does not know it says so."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SHOW_ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    CREATE_SNAPSHOT_FIELD_NUMBER: _builtins.int
+    LIST_SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    INSPECT_HOST_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """For the result."""
+    @_builtins.property
+    def show_assignment(self) -> Global___ShowAssignment:
+        """Tell what is held."""
+
+    @_builtins.property
+    def create_snapshot(self) -> _snapshots_pb2.CreateSnapshot:
+        """Make a snapshot of etcd."""
+
+    @_builtins.property
+    def list_snapshots(self) -> _snapshots_pb2.ListSnapshots:
+        """List snapshots of etcd."""
+
+    @_builtins.property
+    def inspect_host(self) -> _inspection_pb2.InspectHost:
+        """Look at the host for what Kubernetes would stumble over."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        show_assignment: Global___ShowAssignment | None = ...,
+        create_snapshot: _snapshots_pb2.CreateSnapshot | None = ...,
+        list_snapshots: _snapshots_pb2.ListSnapshots | None = ...,
+        inspect_host: _inspection_pb2.InspectHost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_snapshot", b"create_snapshot", "inspect_host", b"inspect_host", "instruction", b"instruction", "list_snapshots", b"list_snapshots", "show_assignment", b"show_assignment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_snapshot", b"create_snapshot", "id", b"id", "inspect_host", b"inspect_host", "instruction", b"instruction", "list_snapshots", b"list_snapshots", "show_assignment", b"show_assignment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_instruction: _TypeAlias = _typing.Literal["show_assignment", "create_snapshot", "list_snapshots", "inspect_host"]  # noqa: Y015
+    _WhichOneofArgType_instruction: _TypeAlias = _typing.Literal["instruction", b"instruction"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_instruction) -> _WhichOneofReturnType_instruction | None: ...
+
+Global___Instruction: _TypeAlias = Instruction  # noqa: Y015
+
+@_typing.final
 class SessionResponse(_message.Message):
     """From the controller."""
 
@@ -495,6 +614,7 @@ class SessionResponse(_message.Message):
     WELCOME_FIELD_NUMBER: _builtins.int
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     RELAY_OFFER_FIELD_NUMBER: _builtins.int
+    INSTRUCTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """First, within 10 seconds of the hello."""
@@ -507,18 +627,23 @@ class SessionResponse(_message.Message):
     def relay_offer(self) -> Global___RelayOffer:
         """A relay to open."""
 
+    @_builtins.property
+    def instruction(self) -> Global___Instruction:
+        """Something to do once."""
+
     def __init__(
         self,
         *,
         welcome: Global___Welcome | None = ...,
         assignment: Global___Assignment | None = ...,
         relay_offer: Global___RelayOffer | None = ...,
+        instruction: Global___Instruction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "message", b"message", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "message", b"message", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "relay_offer"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "relay_offer", "instruction"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fairlead.api.v1 import nodes_pb2 as fairlead_dot_api_dot_v1_dot_nodes__pb2
 from fairlead.api.v1 import operations_pb2 as fairlead_dot_api_dot_v1_dot_operations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irlead/api/v1/clusters.proto\x12\x0f\x66\x61irlead.api.v1\x1a fairlead/api/v1/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n\x04Move\x12+\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1b.fairlead.api.v1.MoveAction\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x11\n\tcomponent\x18\x03 \x01(\t\x12\x11\n\tfrom_hash\x18\x04 \x01(\t\x12\x0f\n\x07to_hash\x18\x05 \x01(\t\x12\x0e\n\x06outage\x18\x06 \x01(\x08\x12\x11\n\twaits_for\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x08 \x03(\t\"\x81\x01\n\x0f\x43omponentStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08restarts\x18\x05 \x01(\x05\x12\r\n\x05image\x18\x06 \x01(\t\x12\x0c\n\x04hash\x18\x07 \x01(\t\"\xbf\x02\n\x07\x43luster\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tspec_yaml\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.fairlead.api.v1.ClusterState\x12\x1a\n\x12kubernetes_version\x18\x05 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x06 \x01(\t\x12\x34\n\ncomponents\x18\x07 \x03(\x0b\x32 .fairlead.api.v1.ComponentStatus\x12\r\n\x05nodes\x18\x08 \x03(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9d\x01\n\rClusterSource\x12\x11\n\tspec_yaml\x18\x01 \x01(\t\x12\x38\n\x05\x66iles\x18\x02 \x03(\x0b\x32).fairlead.api.v1.ClusterSource.FilesEntry\x12\x11\n\tfile_name\x18\x03 \x01(\t\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\x16ValidateClusterRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"B\n\x17ValidateClusterResponse\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_yaml\x18\x02 \x01(\t\"D\n\x12PlanClusterRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"p\n\x13PlanClusterResponse\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x15\n\rbase_revision\x18\x02 \x01(\x03\x12$\n\x05moves\x18\x03 \x03(\x0b\x32\x15.fairlead.api.v1.Move\x12\x0b\n\x03pin\x18\x04 \x01(\t\"f\n\x13\x41pplyClusterRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\x12\x0b\n\x03pin\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"h\n\x14\x41pplyClusterResponse\x12-\n\toperation\x18\x01 \x01(\x0b\x32\x1a.fairlead.api.v1.Operation\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\"!\n\x11GetClusterRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x12GetClusterResponse\x12)\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x18.fairlead.api.v1.Cluster\"<\n\x13ListClustersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x14ListClustersResponse\x12*\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x18.fairlead.api.v1.Cluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x14\x44\x65leteClusterRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65stroy_data\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"F\n\x15\x44\x65leteClusterResponse\x12-\n\toperation\x18\x01 \x01(\x0b\x32\x1a.fairlead.api.v1.Operation\"3\n\x16IssueKubeconfigRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x63sr\x18\x02 \x01(\x0c\"\x82\x01\n\x17IssueKubeconfigResponse\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xbc\x01\n\nMoveAction\x12\x1b\n\x17MOVE_ACTION_UNSPECIFIED\x10\x00\x12\x15\n\x11MOVE_ACTION_PLACE\x10\x01\x12\x17\n\x13MOVE_ACTION_REPLACE\x10\x02\x12\x16\n\x12MOVE_ACTION_REMOVE\x10\x03\x12\x19\n\x15MOVE_ACTION_CONFIGURE\x10\x04\x12\x15\n\x11MOVE_ACTION_CLAIM\x10\x05\x12\x17\n\x13MOVE_ACTION_RELEASE\x10\x06*\x9a\x01\n\x0c\x43lusterState\x12\x1d\n\x19\x43LUSTER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43LUSTER_STATE_CHANGING\x10\x01\x12\x17\n\x13\x43LUSTER_STATE_READY\x10\x02\x12\x1a\n\x16\x43LUSTER_STATE_DEGRADED\x10\x03\x12\x1a\n\x16\x43LUSTER_STATE_DELETING\x10\x04\x32\xa7\x05\n\x0e\x43lusterService\x12\x64\n\x0fValidateCluster\x12\'.fairlead.api.v1.ValidateClusterRequest\x1a(.fairlead.api.v1.ValidateClusterResponse\x12X\n\x0bPlanCluster\x12#.fairlead.api.v1.PlanClusterRequest\x1a$.fairlead.api.v1.PlanClusterResponse\x12[\n\x0c\x41pplyCluster\x12$.fairlead.api.v1.ApplyClusterRequest\x1a%.fairlead.api.v1.ApplyClusterResponse\x12U\n\nGetCluster\x12\".fairlead.api.v1.GetClusterRequest\x1a#.fairlead.api.v1.GetClusterResponse\x12[\n\x0cListClusters\x12$.fairlead.api.v1.ListClustersRequest\x1a%.fairlead.api.v1.ListClustersResponse\x12^\n\rDeleteCluster\x12%.fairlead.api.v1.DeleteClusterRequest\x1a&.fairlead.api.v1.DeleteClusterResponse\x12\x64\n\x0fIssueKubeconfig\x12\'.fairlead.api.v1.IssueKubeconfigRequest\x1a(.fairlead.api.v1.IssueKubeconfigResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irlead/api/v1/clusters.proto\x12\x0f\x66\x61irlead.api.v1\x1a\x1b\x66\x61irlead/api/v1/nodes.proto\x1a fairlead/api/v1/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n\x04Move\x12+\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1b.fairlead.api.v1.MoveAction\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x11\n\tcomponent\x18\x03 \x01(\t\x12\x11\n\tfrom_hash\x18\x04 \x01(\t\x12\x0f\n\x07to_hash\x18\x05 \x01(\t\x12\x0e\n\x06outage\x18\x06 \x01(\x08\x12\x11\n\twaits_for\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x08 \x03(\t\"\x81\x01\n\x0f\x43omponentStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08restarts\x18\x05 \x01(\x05\x12\r\n\x05image\x18\x06 \x01(\t\x12\x0c\n\x04hash\x18\x07 \x01(\t\"\xbf\x02\n\x07\x43luster\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tspec_yaml\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.fairlead.api.v1.ClusterState\x12\x1a\n\x12kubernetes_version\x18\x05 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x06 \x01(\t\x12\x34\n\ncomponents\x18\x07 \x03(\x0b\x32 .fairlead.api.v1.ComponentStatus\x12\r\n\x05nodes\x18\x08 \x03(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9d\x01\n\rClusterSource\x12\x11\n\tspec_yaml\x18\x01 \x01(\t\x12\x38\n\x05\x66iles\x18\x02 \x03(\x0b\x32).fairlead.api.v1.ClusterSource.FilesEntry\x12\x11\n\tfile_name\x18\x03 \x01(\t\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\x16ValidateClusterRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"B\n\x17ValidateClusterResponse\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_yaml\x18\x02 \x01(\t\"D\n\x12PlanClusterRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"\x9c\x01\n\x13PlanClusterResponse\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x15\n\rbase_revision\x18\x02 \x01(\x03\x12$\n\x05moves\x18\x03 \x03(\x0b\x32\x15.fairlead.api.v1.Move\x12\x0b\n\x03pin\x18\x04 \x01(\t\x12*\n\x08\x66indings\x18\x05 \x03(\x0b\x32\x18.fairlead.api.v1.Finding\"{\n\x13\x41pplyClusterRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\x12\x0b\n\x03pin\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0bskip_checks\x18\x04 \x03(\t\"\x94\x01\n\x14\x41pplyClusterResponse\x12-\n\toperation\x18\x01 \x01(\x0b\x32\x1a.fairlead.api.v1.Operation\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12*\n\x08\x66indings\x18\x04 \x03(\x0b\x32\x18.fairlead.api.v1.Finding\"!\n\x11GetClusterRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x12GetClusterResponse\x12)\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x18.fairlead.api.v1.Cluster\"<\n\x13ListClustersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x14ListClustersResponse\x12*\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x18.fairlead.api.v1.Cluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x14\x44\x65leteClusterRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65stroy_data\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"F\n\x15\x44\x65leteClusterResponse\x12-\n\toperation\x18\x01 \x01(\x0b\x32\x1a.fairlead.api.v1.Operation\"3\n\x16IssueKubeconfigRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x63sr\x18\x02 \x01(\x0c\"\x82\x01\n\x17IssueKubeconfigResponse\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xbc\x01\n\nMoveAction\x12\x1b\n\x17MOVE_ACTION_UNSPECIFIED\x10\x00\x12\x15\n\x11MOVE_ACTION_PLACE\x10\x01\x12\x17\n\x13MOVE_ACTION_REPLACE\x10\x02\x12\x16\n\x12MOVE_ACTION_REMOVE\x10\x03\x12\x19\n\x15MOVE_ACTION_CONFIGURE\x10\x04\x12\x15\n\x11MOVE_ACTION_CLAIM\x10\x05\x12\x17\n\x13MOVE_ACTION_RELEASE\x10\x06*\x9a\x01\n\x0c\x43lusterState\x12\x1d\n\x19\x43LUSTER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43LUSTER_STATE_CHANGING\x10\x01\x12\x17\n\x13\x43LUSTER_STATE_READY\x10\x02\x12\x1a\n\x16\x43LUSTER_STATE_DEGRADED\x10\x03\x12\x1a\n\x16\x43LUSTER_STATE_DELETING\x10\x04\x32\xa7\x05\n\x0e\x43lusterService\x12\x64\n\x0fValidateCluster\x12\'.fairlead.api.v1.ValidateClusterRequest\x1a(.fairlead.api.v1.ValidateClusterResponse\x12X\n\x0bPlanCluster\x12#.fairlead.api.v1.PlanClusterRequest\x1a$.fairlead.api.v1.PlanClusterResponse\x12[\n\x0c\x41pplyCluster\x12$.fairlead.api.v1.ApplyClusterRequest\x1a%.fairlead.api.v1.ApplyClusterResponse\x12U\n\nGetCluster\x12\".fairlead.api.v1.GetClusterRequest\x1a#.fairlead.api.v1.GetClusterResponse\x12[\n\x0cListClusters\x12$.fairlead.api.v1.ListClustersRequest\x1a%.fairlead.api.v1.ListClustersResponse\x12^\n\rDeleteCluster\x12%.fairlead.api.v1.DeleteClusterRequest\x1a&.fairlead.api.v1.DeleteClusterResponse\x12\x64\n\x0fIssueKubeconfig\x12\'.fairlead.api.v1.IssueKubeconfigRequest\x1a(.fairlead.api.v1.IssueKubeconfigResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,48 +36,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CLUSTERSOURCE_FILESENTRY']._loaded_options = None
   _globals['_CLUSTERSOURCE_FILESENTRY']._serialized_options = b'8\001'
-  _globals['_MOVEACTION']._serialized_start=2037
-  _globals['_MOVEACTION']._serialized_end=2225
-  _globals['_CLUSTERSTATE']._serialized_start=2228
-  _globals['_CLUSTERSTATE']._serialized_end=2382
-  _globals['_MOVE']._serialized_start=119
-  _globals['_MOVE']._serialized_end=291
-  _globals['_COMPONENTSTATUS']._serialized_start=294
-  _globals['_COMPONENTSTATUS']._serialized_end=423
-  _globals['_CLUSTER']._serialized_start=426
-  _globals['_CLUSTER']._serialized_end=745
-  _globals['_CLUSTERSOURCE']._serialized_start=748
-  _globals['_CLUSTERSOURCE']._serialized_end=905
-  _globals['_CLUSTERSOURCE_FILESENTRY']._serialized_start=861
-  _globals['_CLUSTERSOURCE_FILESENTRY']._serialized_end=905
-  _globals['_VALIDATECLUSTERREQUEST']._serialized_start=907
-  _globals['_VALIDATECLUSTERREQUEST']._serialized_end=979
-  _globals['_VALIDATECLUSTERRESPONSE']._serialized_start=981
-  _globals['_VALIDATECLUSTERRESPONSE']._serialized_end=1047
-  _globals['_PLANCLUSTERREQUEST']._serialized_start=1049
-  _globals['_PLANCLUSTERREQUEST']._serialized_end=1117
-  _globals['_PLANCLUSTERRESPONSE']._serialized_start=1119
-  _globals['_PLANCLUSTERRESPONSE']._serialized_end=1231
-  _globals['_APPLYCLUSTERREQUEST']._serialized_start=1233
-  _globals['_APPLYCLUSTERREQUEST']._serialized_end=1335
-  _globals['_APPLYCLUSTERRESPONSE']._serialized_start=1337
-  _globals['_APPLYCLUSTERRESPONSE']._serialized_end=1441
-  _globals['_GETCLUSTERREQUEST']._serialized_start=1443
-  _globals['_GETCLUSTERREQUEST']._serialized_end=1476
-  _globals['_GETCLUSTERRESPONSE']._serialized_start=1478
-  _globals['_GETCLUSTERRESPONSE']._serialized_end=1541
-  _globals['_LISTCLUSTERSREQUEST']._serialized_start=1543
-  _globals['_LISTCLUSTERSREQUEST']._serialized_end=1603
-  _globals['_LISTCLUSTERSRESPONSE']._serialized_start=1605
-  _globals['_LISTCLUSTERSRESPONSE']._serialized_end=1696
-  _globals['_DELETECLUSTERREQUEST']._serialized_start=1698
-  _globals['_DELETECLUSTERREQUEST']._serialized_end=1776
-  _globals['_DELETECLUSTERRESPONSE']._serialized_start=1778
-  _globals['_DELETECLUSTERRESPONSE']._serialized_end=1848
-  _globals['_ISSUEKUBECONFIGREQUEST']._serialized_start=1850
-  _globals['_ISSUEKUBECONFIGREQUEST']._serialized_end=1901
-  _globals['_ISSUEKUBECONFIGRESPONSE']._serialized_start=1904
-  _globals['_ISSUEKUBECONFIGRESPONSE']._serialized_end=2034
-  _globals['_CLUSTERSERVICE']._serialized_start=2385
-  _globals['_CLUSTERSERVICE']._serialized_end=3064
+  _globals['_MOVEACTION']._serialized_start=2177
+  _globals['_MOVEACTION']._serialized_end=2365
+  _globals['_CLUSTERSTATE']._serialized_start=2368
+  _globals['_CLUSTERSTATE']._serialized_end=2522
+  _globals['_MOVE']._serialized_start=148
+  _globals['_MOVE']._serialized_end=320
+  _globals['_COMPONENTSTATUS']._serialized_start=323
+  _globals['_COMPONENTSTATUS']._serialized_end=452
+  _globals['_CLUSTER']._serialized_start=455
+  _globals['_CLUSTER']._serialized_end=774
+  _globals['_CLUSTERSOURCE']._serialized_start=777
+  _globals['_CLUSTERSOURCE']._serialized_end=934
+  _globals['_CLUSTERSOURCE_FILESENTRY']._serialized_start=890
+  _globals['_CLUSTERSOURCE_FILESENTRY']._serialized_end=934
+  _globals['_VALIDATECLUSTERREQUEST']._serialized_start=936
+  _globals['_VALIDATECLUSTERREQUEST']._serialized_end=1008
+  _globals['_VALIDATECLUSTERRESPONSE']._serialized_start=1010
+  _globals['_VALIDATECLUSTERRESPONSE']._serialized_end=1076
+  _globals['_PLANCLUSTERREQUEST']._serialized_start=1078
+  _globals['_PLANCLUSTERREQUEST']._serialized_end=1146
+  _globals['_PLANCLUSTERRESPONSE']._serialized_start=1149
+  _globals['_PLANCLUSTERRESPONSE']._serialized_end=1305
+  _globals['_APPLYCLUSTERREQUEST']._serialized_start=1307
+  _globals['_APPLYCLUSTERREQUEST']._serialized_end=1430
+  _globals['_APPLYCLUSTERRESPONSE']._serialized_start=1433
+  _globals['_APPLYCLUSTERRESPONSE']._serialized_end=1581
+  _globals['_GETCLUSTERREQUEST']._serialized_start=1583
+  _globals['_GETCLUSTERREQUEST']._serialized_end=1616
+  _globals['_GETCLUSTERRESPONSE']._serialized_start=1618
+  _globals['_GETCLUSTERRESPONSE']._serialized_end=1681
+  _globals['_LISTCLUSTERSREQUEST']._serialized_start=1683
+  _globals['_LISTCLUSTERSREQUEST']._serialized_end=1743
+  _globals['_LISTCLUSTERSRESPONSE']._serialized_start=1745
+  _globals['_LISTCLUSTERSRESPONSE']._serialized_end=1836
+  _globals['_DELETECLUSTERREQUEST']._serialized_start=1838
+  _globals['_DELETECLUSTERREQUEST']._serialized_end=1916
+  _globals['_DELETECLUSTERRESPONSE']._serialized_start=1918
+  _globals['_DELETECLUSTERRESPONSE']._serialized_end=1988
+  _globals['_ISSUEKUBECONFIGREQUEST']._serialized_start=1990
+  _globals['_ISSUEKUBECONFIGREQUEST']._serialized_end=2041
+  _globals['_ISSUEKUBECONFIGRESPONSE']._serialized_start=2044
+  _globals['_ISSUEKUBECONFIGRESPONSE']._serialized_end=2174
+  _globals['_CLUSTERSERVICE']._serialized_start=2525
+  _globals['_CLUSTERSERVICE']._serialized_end=3204
 # @@protoc_insertion_point(module_scope)

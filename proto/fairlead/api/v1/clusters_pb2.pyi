@@ -4,6 +4,7 @@ isort:skip_file
 Clusters: declare, plan, apply, look at, delete."""
 
 from collections import abc as _abc
+from fairlead.api.v1 import nodes_pb2 as _nodes_pb2
 from fairlead.api.v1 import operations_pb2 as _operations_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -393,6 +394,7 @@ class PlanClusterResponse(_message.Message):
     BASE_REVISION_FIELD_NUMBER: _builtins.int
     MOVES_FIELD_NUMBER: _builtins.int
     PIN_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
     cluster: _builtins.str
     """Resource name, "clusters/NAME"."""
     base_revision: _builtins.int
@@ -403,6 +405,10 @@ class PlanClusterResponse(_message.Message):
     def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___Move]:
         """The moves, in order."""
 
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Finding]:
+        """What the checks found on nodes that would join; with an error among them, ApplyCluster refuses."""
+
     def __init__(
         self,
         *,
@@ -410,10 +416,11 @@ class PlanClusterResponse(_message.Message):
         base_revision: _builtins.int = ...,
         moves: _abc.Iterable[Global___Move] | None = ...,
         pin: _builtins.str = ...,
+        findings: _abc.Iterable[_nodes_pb2.Finding] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_revision", b"base_revision", "cluster", b"cluster", "moves", b"moves", "pin", b"pin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_revision", b"base_revision", "cluster", b"cluster", "findings", b"findings", "moves", b"moves", "pin", b"pin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -428,6 +435,7 @@ class ApplyClusterRequest(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     PIN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SKIP_CHECKS_FIELD_NUMBER: _builtins.int
     pin: _builtins.str
     """The pin of the plan that was seen, or empty for none."""
     request_id: _builtins.str
@@ -436,16 +444,21 @@ class ApplyClusterRequest(_message.Message):
     def source(self) -> Global___ClusterSource:
         """The spec."""
 
+    @_builtins.property
+    def skip_checks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of checks whose errors the caller takes responsibility for."""
+
     def __init__(
         self,
         *,
         source: Global___ClusterSource | None = ...,
         pin: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        skip_checks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pin", b"pin", "request_id", b"request_id", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pin", b"pin", "request_id", b"request_id", "skip_checks", b"skip_checks", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -460,6 +473,7 @@ class ApplyClusterResponse(_message.Message):
     OPERATION_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     CHANGED_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The cluster's revision now."""
     changed: _builtins.bool
@@ -468,16 +482,21 @@ class ApplyClusterResponse(_message.Message):
     def operation(self) -> _operations_pb2.Operation:
         """The operation that carries it out."""
 
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_nodes_pb2.Finding]:
+        """What the checks found on nodes that join: warnings, and errors that the caller takes responsibility for."""
+
     def __init__(
         self,
         *,
         operation: _operations_pb2.Operation | None = ...,
         revision: _builtins.int = ...,
         changed: _builtins.bool = ...,
+        findings: _abc.Iterable[_nodes_pb2.Finding] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "operation", b"operation", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "findings", b"findings", "operation", b"operation", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

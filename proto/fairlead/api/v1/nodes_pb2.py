@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61irlead/api/v1/nodes.proto\x12\x0f\x66\x61irlead.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x04\n\x04Node\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.fairlead.api.v1.NodeState\x12\x0f\n\x07\x63luster\x18\x04 \x01(\t\x12\x16\n\x0ewanted_cluster\x18\x05 \x01(\t\x12\x31\n\x06labels\x18\x06 \x03(\x0b\x32!.fairlead.api.v1.Node.LabelsEntry\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\n\n\x02os\x18\x08 \x01(\t\x12\x0e\n\x06kernel\x18\t \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\n \x01(\t\x12\x0c\n\x04\x63pus\x18\x0b \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x0c \x01(\x03\x12\x16\n\x0e\x64ocker_version\x18\r \x01(\t\x12\x15\n\ragent_version\x18\x0e \x01(\t\x12\x32\n\x0elast_seen_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17\x63\x65rtificate_expire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07orphans\x18\x12 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1e\n\x0eGetNodeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x0fGetNodeResponse\x12#\n\x04node\x18\x01 \x01(\x0b\x32\x15.fairlead.api.v1.Node\"J\n\x10ListNodesRequest\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x11ListNodesResponse\x12$\n\x05nodes\x18\x01 \x03(\x0b\x32\x15.fairlead.api.v1.Node\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb8\x02\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x06labels\x18\x02 \x03(\x0b\x32\".fairlead.api.v1.Token.LabelsEntry\x12\x0f\n\x07\x63luster\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08use_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04node\x18\x07 \x01(\t\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xaa\x01\n\x12\x43reateTokenRequest\x12?\n\x06labels\x18\x01 \x03(\x0b\x32/.fairlead.api.v1.CreateTokenRequest.LabelsEntry\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x01\n\x13\x43reateTokenResponse\x12%\n\x05token\x18\x01 \x01(\x0b\x32\x16.fairlead.api.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x1a\n\x12\x65nrolment_endpoint\x18\x03 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x04 \x01(\t\x12\r\n\x05image\x18\x05 \x01(\t\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListTokensResponse\x12&\n\x06tokens\x18\x01 \x03(\x0b\x32\x16.fairlead.api.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13RevokeTokenResponse*]\n\tNodeState\x12\x1a\n\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14NODE_STATE_REACHABLE\x10\x01\x12\x1a\n\x16NODE_STATE_UNREACHABLE\x10\x02\x32\xaf\x01\n\x0bNodeService\x12L\n\x07GetNode\x12\x1f.fairlead.api.v1.GetNodeRequest\x1a .fairlead.api.v1.GetNodeResponse\x12R\n\tListNodes\x12!.fairlead.api.v1.ListNodesRequest\x1a\".fairlead.api.v1.ListNodesResponse2\x99\x02\n\x0cTokenService\x12X\n\x0b\x43reateToken\x12#.fairlead.api.v1.CreateTokenRequest\x1a$.fairlead.api.v1.CreateTokenResponse\x12U\n\nListTokens\x12\".fairlead.api.v1.ListTokensRequest\x1a#.fairlead.api.v1.ListTokensResponse\x12X\n\x0bRevokeToken\x12#.fairlead.api.v1.RevokeTokenRequest\x1a$.fairlead.api.v1.RevokeTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61irlead/api/v1/nodes.proto\x12\x0f\x66\x61irlead.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x04\n\x04Node\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.fairlead.api.v1.NodeState\x12\x0f\n\x07\x63luster\x18\x04 \x01(\t\x12\x16\n\x0ewanted_cluster\x18\x05 \x01(\t\x12\x31\n\x06labels\x18\x06 \x03(\x0b\x32!.fairlead.api.v1.Node.LabelsEntry\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\n\n\x02os\x18\x08 \x01(\t\x12\x0e\n\x06kernel\x18\t \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\n \x01(\t\x12\x0c\n\x04\x63pus\x18\x0b \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x0c \x01(\x03\x12\x16\n\x0e\x64ocker_version\x18\r \x01(\t\x12\x15\n\ragent_version\x18\x0e \x01(\t\x12\x32\n\x0elast_seen_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17\x63\x65rtificate_expire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07orphans\x18\x12 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1e\n\x0eGetNodeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x0fGetNodeResponse\x12#\n\x04node\x18\x01 \x01(\x0b\x32\x15.fairlead.api.v1.Node\"J\n\x10ListNodesRequest\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x11ListNodesResponse\x12$\n\x05nodes\x18\x01 \x03(\x0b\x32\x15.fairlead.api.v1.Node\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"q\n\x07\x46inding\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12+\n\x08severity\x18\x02 \x01(\x0e\x32\x19.fairlead.api.v1.Severity\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0c\n\x04\x63ure\x18\x05 \x01(\t\"q\n\tNodeCheck\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12*\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x18.fairlead.api.v1.Finding\x12\x1c\n\x14\x63lock_offset_seconds\x18\x04 \x01(\x01\"0\n\x11\x43heckNodesRequest\x12\r\n\x05names\x18\x01 \x03(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\"@\n\x12\x43heckNodesResponse\x12*\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1a.fairlead.api.v1.NodeCheck\"\xb8\x02\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x06labels\x18\x02 \x03(\x0b\x32\".fairlead.api.v1.Token.LabelsEntry\x12\x0f\n\x07\x63luster\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08use_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04node\x18\x07 \x01(\t\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xaa\x01\n\x12\x43reateTokenRequest\x12?\n\x06labels\x18\x01 \x03(\x0b\x32/.fairlead.api.v1.CreateTokenRequest.LabelsEntry\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x01\n\x13\x43reateTokenResponse\x12%\n\x05token\x18\x01 \x01(\x0b\x32\x16.fairlead.api.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x1a\n\x12\x65nrolment_endpoint\x18\x03 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x04 \x01(\t\x12\r\n\x05image\x18\x05 \x01(\t\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListTokensResponse\x12&\n\x06tokens\x18\x01 \x03(\x0b\x32\x16.fairlead.api.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13RevokeTokenResponse*]\n\tNodeState\x12\x1a\n\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14NODE_STATE_REACHABLE\x10\x01\x12\x1a\n\x16NODE_STATE_UNREACHABLE\x10\x02*N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x12\n\x0eSEVERITY_ERROR\x10\x02\x32\x86\x02\n\x0bNodeService\x12L\n\x07GetNode\x12\x1f.fairlead.api.v1.GetNodeRequest\x1a .fairlead.api.v1.GetNodeResponse\x12R\n\tListNodes\x12!.fairlead.api.v1.ListNodesRequest\x1a\".fairlead.api.v1.ListNodesResponse\x12U\n\nCheckNodes\x12\".fairlead.api.v1.CheckNodesRequest\x1a#.fairlead.api.v1.CheckNodesResponse2\x99\x02\n\x0cTokenService\x12X\n\x0b\x43reateToken\x12#.fairlead.api.v1.CreateTokenRequest\x1a$.fairlead.api.v1.CreateTokenResponse\x12U\n\nListTokens\x12\".fairlead.api.v1.ListTokensRequest\x1a#.fairlead.api.v1.ListTokensResponse\x12X\n\x0bRevokeToken\x12#.fairlead.api.v1.RevokeTokenRequest\x1a$.fairlead.api.v1.RevokeTokenResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKEN_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_CREATETOKENREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_CREATETOKENREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_NODESTATE']._serialized_start=1708
-  _globals['_NODESTATE']._serialized_end=1801
+  _globals['_NODESTATE']._serialized_start=2054
+  _globals['_NODESTATE']._serialized_end=2147
+  _globals['_SEVERITY']._serialized_start=2149
+  _globals['_SEVERITY']._serialized_end=2227
   _globals['_NODE']._serialized_start=82
   _globals['_NODE']._serialized_end=625
   _globals['_NODE_LABELSENTRY']._serialized_start=580
@@ -52,26 +54,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTNODESREQUEST']._serialized_end=789
   _globals['_LISTNODESRESPONSE']._serialized_start=791
   _globals['_LISTNODESRESPONSE']._serialized_end=873
-  _globals['_TOKEN']._serialized_start=876
-  _globals['_TOKEN']._serialized_end=1188
+  _globals['_FINDING']._serialized_start=875
+  _globals['_FINDING']._serialized_end=988
+  _globals['_NODECHECK']._serialized_start=990
+  _globals['_NODECHECK']._serialized_end=1103
+  _globals['_CHECKNODESREQUEST']._serialized_start=1105
+  _globals['_CHECKNODESREQUEST']._serialized_end=1153
+  _globals['_CHECKNODESRESPONSE']._serialized_start=1155
+  _globals['_CHECKNODESRESPONSE']._serialized_end=1219
+  _globals['_TOKEN']._serialized_start=1222
+  _globals['_TOKEN']._serialized_end=1534
   _globals['_TOKEN_LABELSENTRY']._serialized_start=580
   _globals['_TOKEN_LABELSENTRY']._serialized_end=625
-  _globals['_CREATETOKENREQUEST']._serialized_start=1191
-  _globals['_CREATETOKENREQUEST']._serialized_end=1361
+  _globals['_CREATETOKENREQUEST']._serialized_start=1537
+  _globals['_CREATETOKENREQUEST']._serialized_end=1707
   _globals['_CREATETOKENREQUEST_LABELSENTRY']._serialized_start=580
   _globals['_CREATETOKENREQUEST_LABELSENTRY']._serialized_end=625
-  _globals['_CREATETOKENRESPONSE']._serialized_start=1364
-  _globals['_CREATETOKENRESPONSE']._serialized_end=1500
-  _globals['_LISTTOKENSREQUEST']._serialized_start=1502
-  _globals['_LISTTOKENSREQUEST']._serialized_end=1560
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=1562
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=1647
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1649
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1683
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=1685
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=1706
-  _globals['_NODESERVICE']._serialized_start=1804
-  _globals['_NODESERVICE']._serialized_end=1979
-  _globals['_TOKENSERVICE']._serialized_start=1982
-  _globals['_TOKENSERVICE']._serialized_end=2263
+  _globals['_CREATETOKENRESPONSE']._serialized_start=1710
+  _globals['_CREATETOKENRESPONSE']._serialized_end=1846
+  _globals['_LISTTOKENSREQUEST']._serialized_start=1848
+  _globals['_LISTTOKENSREQUEST']._serialized_end=1906
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=1908
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1993
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1995
+  _globals['_REVOKETOKENREQUEST']._serialized_end=2029
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=2031
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=2052
+  _globals['_NODESERVICE']._serialized_start=2230
+  _globals['_NODESERVICE']._serialized_end=2492
+  _globals['_TOKENSERVICE']._serialized_start=2495
+  _globals['_TOKENSERVICE']._serialized_end=2776
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,30 @@ NODE_STATE_UNREACHABLE: NodeState.ValueType  # 2
 """Three heartbeats were missed; nothing is moved because of that."""
 Global___NodeState: _TypeAlias = NodeState  # noqa: Y015
 
+class _Severity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Severity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEVERITY_UNSPECIFIED: _Severity.ValueType  # 0
+    """Never sent."""
+    SEVERITY_WARNING: _Severity.ValueType  # 1
+    """It works, and something is to be known."""
+    SEVERITY_ERROR: _Severity.ValueType  # 2
+    """Kubernetes would not work on this node, or not for long."""
+
+class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+    """How bad a finding is."""
+
+SEVERITY_UNSPECIFIED: Severity.ValueType  # 0
+"""Never sent."""
+SEVERITY_WARNING: Severity.ValueType  # 1
+"""It works, and something is to be known."""
+SEVERITY_ERROR: Severity.ValueType  # 2
+"""Kubernetes would not work on this node, or not for long."""
+Global___Severity: _TypeAlias = Severity  # noqa: Y015
+
 @_typing.final
 class Node(_message.Message):
     """A server whose agent has enrolled."""
@@ -267,6 +291,132 @@ class ListNodesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListNodesResponse: _TypeAlias = ListNodesResponse  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """One thing that stands in the way of Kubernetes on a node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CURE_FIELD_NUMBER: _builtins.int
+    check: _builtins.str
+    """Name of the check, for example "ports"."""
+    severity: Global___Severity.ValueType
+    """How bad it is."""
+    node: _builtins.str
+    """The node's name."""
+    reason: _builtins.str
+    """What was found and why it matters, one sentence."""
+    cure: _builtins.str
+    """What to do about it, one sentence."""
+    def __init__(
+        self,
+        *,
+        check: _builtins.str = ...,
+        severity: Global___Severity.ValueType = ...,
+        node: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        cure: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "cure", b"cure", "node", b"node", "reason", b"reason", "severity", b"severity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class NodeCheck(_message.Message):
+    """What the checks found on one node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    CLOCK_OFFSET_SECONDS_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """Resource name, "nodes/NAME"."""
+    role: _builtins.str
+    """The role that it was checked for, "control-plane" or "worker"."""
+    clock_offset_seconds: _builtins.float
+    """How far its clock is ahead of the controller's, seconds; only for a node that answered."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """The findings, errors first; none if all is well."""
+
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        role: _builtins.str = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+        clock_offset_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_offset_seconds", b"clock_offset_seconds", "findings", b"findings", "node", b"node", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeCheck: _TypeAlias = NodeCheck  # noqa: Y015
+
+@_typing.final
+class CheckNodesRequest(_message.Message):
+    """Asks whether nodes are fit for Kubernetes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """"control-plane" or "worker"; empty for what each node is, and "control-plane" for one in no cluster."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Resource names, "nodes/NAME"; none for all nodes."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        role: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckNodesRequest: _TypeAlias = CheckNodesRequest  # noqa: Y015
+
+@_typing.final
+class CheckNodesResponse(_message.Message):
+    """What was found, by node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeCheck]:
+        """One for each node, by name."""
+
+    def __init__(
+        self,
+        *,
+        checks: _abc.Iterable[Global___NodeCheck] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckNodesResponse: _TypeAlias = CheckNodesResponse  # noqa: Y015
 
 @_typing.final
 class Token(_message.Message):

@@ -45,6 +45,11 @@ class NodeServiceStub:
                 request_serializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.ListNodesRequest.SerializeToString,
                 response_deserializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.ListNodesResponse.FromString,
                 _registered_method=True)
+        self.CheckNodes = channel.unary_unary(
+                '/fairlead.api.v1.NodeService/CheckNodes',
+                request_serializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.CheckNodesRequest.SerializeToString,
+                response_deserializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.CheckNodesResponse.FromString,
+                _registered_method=True)
 
 
 class NodeServiceServicer:
@@ -65,6 +70,13 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckNodes(self, request, context):
+        """Looks at servers for what Kubernetes would stumble over; changes nothing there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NodeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.ListNodes,
                     request_deserializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.ListNodesRequest.FromString,
                     response_serializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.ListNodesResponse.SerializeToString,
+            ),
+            'CheckNodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckNodes,
+                    request_deserializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.CheckNodesRequest.FromString,
+                    response_serializer=fairlead_dot_api_dot_v1_dot_nodes__pb2.CheckNodesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class NodeService:
             '/fairlead.api.v1.NodeService/ListNodes',
             fairlead_dot_api_dot_v1_dot_nodes__pb2.ListNodesRequest.SerializeToString,
             fairlead_dot_api_dot_v1_dot_nodes__pb2.ListNodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckNodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlead.api.v1.NodeService/CheckNodes',
+            fairlead_dot_api_dot_v1_dot_nodes__pb2.CheckNodesRequest.SerializeToString,
+            fairlead_dot_api_dot_v1_dot_nodes__pb2.CheckNodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

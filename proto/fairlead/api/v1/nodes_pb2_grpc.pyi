@@ -37,6 +37,8 @@ class NodeServiceStub:
     """One node."""
     ListNodes: _grpc.UnaryUnaryMultiCallable[_nodes_pb2.ListNodesRequest, _nodes_pb2.ListNodesResponse]
     """All nodes."""
+    CheckNodes: _grpc.UnaryUnaryMultiCallable[_nodes_pb2.CheckNodesRequest, _nodes_pb2.CheckNodesResponse]
+    """Looks at servers for what Kubernetes would stumble over; changes nothing there."""
 
 @_typing.type_check_only
 class NodeServiceAsyncStub(NodeServiceStub):
@@ -47,6 +49,8 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """One node."""
     ListNodes: _aio.UnaryUnaryMultiCallable[_nodes_pb2.ListNodesRequest, _nodes_pb2.ListNodesResponse]  # type: ignore[assignment]
     """All nodes."""
+    CheckNodes: _aio.UnaryUnaryMultiCallable[_nodes_pb2.CheckNodesRequest, _nodes_pb2.CheckNodesResponse]  # type: ignore[assignment]
+    """Looks at servers for what Kubernetes would stumble over; changes nothing there."""
 
 class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Nodes."""
@@ -66,6 +70,14 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_nodes_pb2.ListNodesResponse, _abc.Awaitable[_nodes_pb2.ListNodesResponse]]:
         """All nodes."""
+
+    @_abc_1.abstractmethod
+    def CheckNodes(
+        self,
+        request: _nodes_pb2.CheckNodesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nodes_pb2.CheckNodesResponse, _abc.Awaitable[_nodes_pb2.CheckNodesResponse]]:
+        """Looks at servers for what Kubernetes would stumble over; changes nothing there."""
 
 def add_NodeServiceServicer_to_server(servicer: NodeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
