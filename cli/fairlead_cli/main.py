@@ -104,6 +104,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run() -> int:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what breaks is told in our own words
     return main(sys.argv[1:])
 
 
