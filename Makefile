@@ -12,7 +12,7 @@ PROTOC = $(abspath $(PYTHON)) -m grpc_tools.protoc -I .
 help:            ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
 
-lab: $(VENV)/ready        ## A real cluster on one lab server, and a pod in it
+lab: $(VENV)/ready        ## A real cluster on three lab servers, and a pod in it
 	fairlead lab up
 
 lab-down: $(VENV)/ready   ## Removes all that `make lab` made

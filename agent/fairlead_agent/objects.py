@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import urllib3
 
@@ -13,6 +15,7 @@ from fairlead_agent.effects import ApplyResult
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.http_pools import Endpoint, HttpPools, MissingFile, reason
 from fairlead_wire.assignment import ObjectSpec
+from fairlead_wire.task import canonical_json
 
 MANAGER = "fairlead"
 PATCH = "patch/"
@@ -42,10 +45,18 @@ class ClusterObjects:
     async def apply(self, spec: ObjectSpec) -> ApplyResult:
         """By force: what others set in the fields that we set is set back. A patch needs the object to be there."""
         if spec.name.startswith(PATCH):
-            target, kind = f"{spec.path}?fieldManager={MANAGER}", MERGE_TYPE
-        else:
-            target, kind = f"{spec.path}?fieldManager={MANAGER}&force=true", APPLY_TYPE
-        return judged(*await self._ask("PATCH", target, spec.manifest.encode(), kind), spec.path)
+            return await self._patch(spec.path, json.loads(spec.manifest))
+        target = f"{spec.path}?fieldManager={MANAGER}&force=true"
+        return judged(*await self._ask("PATCH", target, spec.manifest.encode(), APPLY_TYPE), spec.path)
+
+    async def _patch(self, path: str, wanted: dict[str, Any]) -> ApplyResult:
+        if "taints" in wanted.get("spec", {}):
+            status, body = await self._ask("GET", path, None, MERGE_TYPE)
+            if status != 200:
+                return judged(status, body, path)
+            wanted = beside_other_taints(wanted, json.loads(body))
+        target, content = f"{path}?fieldManager={MANAGER}", canonical_json(wanted).encode()
+        return judged(*await self._ask("PATCH", target, content, MERGE_TYPE), path)
 
     async def remove(self, path: str) -> ApplyResult:
         status, body = await self._ask("DELETE", f"{path}?propagationPolicy=Background", None, "application/json")
@@ -71,6 +82,20 @@ class ClusterObjects:
         except (urllib3.exceptions.HTTPError, ssl.SSLError, OSError) as error:
             return 0, reason(error)
         return answer.status, answer.data.decode(errors="replace")
+
+
+def beside_other_taints(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch with the whole list of taints, since a patch can only replace all of it: other people's stay.
+
+    A taint with "$patch": "delete" is one that shall not be there, as strategic merge patches write it. The version
+    makes the patch fail if somebody changed the Node meanwhile. Pure.
+    """
+    ours = wanted["spec"]["taints"]
+    named = {(taint["key"], taint["effect"]) for taint in ours}
+    others = [taint for taint in there["spec"].get("taints") or () if (taint["key"], taint["effect"]) not in named]
+    taints = [*others, *(taint for taint in ours if "$patch" not in taint)]
+    metadata = {**wanted.get("metadata", {}), "resourceVersion": there["metadata"]["resourceVersion"]}
+    return {**wanted, "metadata": metadata, "spec": {**wanted["spec"], "taints": taints}}
 
 
 def judged(status: int, body: str, path: str) -> ApplyResult:

@@ -143,21 +143,28 @@ class ClusterReconciler:
         return not written.gone
 
     def _spread(self, name: str, cause_id: int, written: Written) -> None:
-        """Tells everybody whom it concerns."""
+        """Tells everybody whom it concerns, in an order that the same world always gives."""
         for begun in written.begun:
             self._causes.began(begun.move.node_id, begun.move.component, begun.event_id)
-        for node_id in written.released:
+        for node_id in sorted(written.released):
             self._observations.forget(node_id)
-        for node_id in written.touched:
+        for node_id in sorted(written.touched):
             self._sessions.push(node_id)
         if written.operation is not None:
             self._feed.publish(f"operation/{written.operation.id}")
         if written.told:
             self._feed.publish("events")
+        if written.released:
+            self._wake_others(name)
         if written.gone:
             self._since.forget(name)
         elif written.begun:
             self.wake(name, cause_id)
+
+    def _wake_others(self, name: str) -> None:
+        """Another cluster may be waiting for just the servers that this one gave up."""
+        for other in [each for each in self._wakes if each != name]:
+            self.wake(other)
 
     async def _failed(self, name: str, error: Exception, before: str) -> str:
         """Logs a failed round, as an event too if it is a new failure; the sentence that was told."""

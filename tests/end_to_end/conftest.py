@@ -11,21 +11,12 @@ import pytest
 
 from fairlead_cli.lab import front, outer
 from fairlead_cli.lab.names import Lab
+from fairlead_cli.lab.processes import Result
 from fairlead_cli.lab.walk import Kubectl
 
 UP_SECONDS = 2400.0  # from nothing: most of it compiles Kubernetes
-COMPONENTS = (
-    "api-proxy",
-    "coredns",
-    "cri-dockerd",
-    "etcd",
-    "flannel",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-proxy",
-    "kube-scheduler",
-    "kubelet",
-)
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+EVERYWHERE = ("api-proxy", "coredns", "cri-dockerd", "flannel", "kube-proxy", "kubelet")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +34,7 @@ def lab_command(*words: str, timeout: float = UP_SECONDS) -> subprocess.Complete
 
 
 class RunningLab:
-    """The lab, and the commands that a user of it has."""
+    """The lab, and the commands that a user of it has. `node` is its control plane."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -54,16 +45,26 @@ class RunningLab:
         """What `kubectl get … -o json` shows."""
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
-    def on_server(self, script: str, timeout: float = 60) -> str:
-        """What a shell script prints on the server."""
-        result = outer.in_node(self.node, script, timeout=timeout)
+    def on_server(self, script: str, timeout: float = 60, node: str = "") -> str:
+        """What a shell script prints on a server."""
+        result = outer.in_node(node or self.node, script, timeout=timeout)
         assert result.ok, result.errors
         return result.output
 
-    def containers(self) -> list[dict[str, Any]]:
-        """What `docker inspect` tells of every container on the server; one may go while we look."""
-        found: list[dict[str, Any]] = json.loads(self.on_server("docker inspect $(docker ps -aq) 2>/dev/null; true"))
+    def containers(self, node: str = "") -> list[dict[str, Any]]:
+        """What `docker inspect` tells of every container on a server; one may go while we look."""
+        script = "docker inspect $(docker ps -aq) 2>/dev/null; true"
+        found: list[dict[str, Any]] = json.loads(self.on_server(script, node=node))
         return found
+
+    def components(self, node: str) -> list[str]:
+        """The names of the components that run on a server, one for each container."""
+        labels = [each["Config"]["Labels"] for each in self.containers(node) if each["State"]["Running"]]
+        return sorted(each["fairlead.component"] for each in labels if "fairlead.component" in each)
+
+    def fairlead(self, *words: str, timeout: float = 60) -> Result:
+        """How a `fairlead` command ends."""
+        return front.try_fairlead(self.lab, *words, timeout=timeout)
 
     def component(self, name: str) -> dict[str, Any]:
         """The one running container of a component."""
@@ -77,7 +78,7 @@ class RunningLab:
 
 @pytest.fixture(scope="session")
 def lab() -> RunningLab:
-    """The lab, up and walked."""
+    """The lab with its three servers, up and walked."""
     done = lab_command("up")
     assert done.returncode == 0, done.stdout + done.stderr
     return RunningLab(Lab())

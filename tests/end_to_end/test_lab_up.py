@@ -9,19 +9,22 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from fairlead_cli.lab import controller_process, machine, network, outer
 from fairlead_cli.lab.names import Lab
 from fairlead_cli.lab.wait import until
 
-from .conftest import RunningLab, lab_command
+from .conftest import CONTROL_PLANE, EVERYWHERE, RunningLab, lab_command
 
 AGAIN_SECONDS = 20.0  # "takes seconds": a dozen looks at what is there already
 
 
 def identities(lab: RunningLab) -> set[tuple[str, str]]:
-    """Every running container, here and on the server, with the time of its start; what ended may be cleared away."""
+    """Every running container, here and on the servers, with the time of its start; what ended may be cleared away."""
     here = json.loads(outer.docker("inspect", *outer.names("container", lab.lab.label)))
-    every = [one for one in [*here, *lab.containers()] if one["State"]["Running"]]
+    there = [one for node in lab.lab.nodes for one in lab.containers(node)]
+    every = [one for one in [*here, *there] if one["State"]["Running"]]
     return {(one["Id"], one["State"]["StartedAt"]) for one in every}
 
 
@@ -57,7 +60,7 @@ def test_status_says_that_all_is_well(lab: RunningLab) -> None:
     lines = json.loads(done.stdout)
     assert done.returncode == 0
     assert [line for line in lines if not line["well"]] == []
-    assert "server lab-1" in [line["what"] for line in lines]
+    assert {"server lab-1", "server lab-2", "server lab-3"} <= {line["what"] for line in lines}
 
 
 def test_without_the_controller_a_lost_component_comes_back(lab: RunningLab) -> None:
@@ -86,7 +89,7 @@ def test_after_a_power_cut_the_same_command_brings_everything_back(lab: RunningL
     process = controller_process.process(lab.lab)
     assert process is not None
     os.kill(process, signal.SIGKILL)
-    outer.docker("kill", lab.node, lab.lab.registry)
+    outer.docker("kill", *lab.lab.nodes, lab.lab.registry)
     done = lab_command("up", timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     walked = lab_command("walk", timeout=600)
@@ -122,16 +125,33 @@ def is_ours(command_line: Path) -> bool:
 def test_down_leaves_nothing_behind_and_another_lab_alone(lab: RunningLab) -> None:
     lab_command("down", "--name", "spare", timeout=200)
     before, running = leftovers(), identities(lab)
-    up = lab_command("up", "--name", "spare")
+    up, spare = lab_command("up", "--name", "spare", "--servers", "1"), RunningLab(Lab("spare", 1))
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        assert network.addresses(Lab("spare")).range != network.addresses(lab.lab).range
-        assert RunningLab(Lab("spare")).kubectl("get", "nodes", "--output=name").split() == ["node/spare-1"]
+        assert network.addresses(spare.lab).range != network.addresses(lab.lab).range
+        assert spare.kubectl("get", "nodes", "--output=name").split() == ["node/spare-1"]
+        assert spare.components("spare-1") == sorted((*CONTROL_PLANE, *EVERYWHERE))
+        assert "spare-2" not in lab_command("up", "--name", "spare").stdout  # it stays as large as it is
     finally:
         down = lab_command("down", "--name", "spare", timeout=200)
     assert down.returncode == 0, down.stderr
     assert {kind: left - before[kind] for kind, left in leftovers().items() if left - before[kind]} == {}
     assert identities(lab) == running
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--servers", "2"), "has 3 servers"),
+        (("--servers", "99"), "1 to 20 servers"),
+        (("--control-planes", "3"), "one control plane, not 3"),
+    ],
+)
+def test_a_size_that_cannot_be_had_is_refused_in_a_sentence(lab: RunningLab, words: tuple[str, ...], told: str) -> None:
+    done = lab_command("up", *words, timeout=60)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_down_of_a_lab_that_is_not_there_says_so() -> None:

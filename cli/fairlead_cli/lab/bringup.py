@@ -30,7 +30,7 @@ def steps(lab: Lab) -> list[Step]:
         Step("network", "Network", partial(find_network, lab), lambda say: make_network(lab), ("engine",)),
         Step("images", "Images for servers", *looked_up(stock, *images.ON_SERVERS), ("lab images",)),
         Step("agent image", "Image of the agent", *looked_up(stock, images.AGENT), ("images",)),
-        Step("unpacked", "… unpacked", partial(find_unpacked, stock), partial(unpack, lab, stock), AFTER_IMAGES),
+        Step("unpacked", "Images, unpacked", partial(find_unpacked, stock), partial(unpack, lab, stock), AFTER_IMAGES),
         Step("registry", "Registry", partial(find_registry, lab, stock), partial(make_registry, lab, stock), AFTER_LAB),
         Step("controller", "Controller", partial(find_controller, lab), partial(start_controller, lab), ("network",)),
     ]

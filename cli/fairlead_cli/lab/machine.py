@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 CAP_SYS_RESOURCE = 24  # the bit's number, from linux/capability.h
+WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_WATCHES = 8192
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -36,6 +39,17 @@ def is_root() -> bool:
 def has_apt() -> bool:
     """Whether this is Debian or a relative of it."""
     return shutil.which("apt-get") is not None
+
+
+def raise_watches() -> None:
+    """Lets the servers' programs have as many inotify instances as they need.
+
+    The kernel counts them by user, and all servers of a lab share this machine's root: its default of 128 is used up
+    by ten of them, and then kube-proxy ends with "too many open files". It is a ceiling, which costs nothing.
+    """
+    with suppress(OSError, ValueError):  # not root, or another kernel: small labs work all the same
+        if int(WATCHES.read_text(encoding="ascii")) < ENOUGH_WATCHES:
+            WATCHES.write_text(f"{ENOUGH_WATCHES}\n", encoding="ascii")
 
 
 def state_home() -> Path:

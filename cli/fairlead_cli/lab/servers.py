@@ -114,6 +114,7 @@ def is_up(node: str) -> bool:
 
 def ensure(lab: Lab, node: str, addresses: Addresses, image: str, fill: Callable[[str], object]) -> str:
     """A server that runs, made or started if need be; the version of its Docker Engine."""
+    machine.raise_watches()
     if outer.inspect("container", node) is None:
         create(lab, node, addresses, image, fill)
     return start(node)

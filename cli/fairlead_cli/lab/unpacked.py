@@ -137,7 +137,17 @@ def linked(source: Path, target: Path) -> bool:
     if len({path.stat().st_dev for path in (Path("/"), source, target)}) > 1:
         return False
     with TemporaryDirectory(prefix="fairlead-") as view:
-        words = ["unshare", "--mount", "sh", "-c", LINK, "sh", view, source.resolve(), target.resolve()]
+        words: list[str | Path] = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            LINK,
+            "sh",
+            view,
+            source.resolve(),
+            target.resolve(),
+        ]
         return attempt(words, timeout=COPY_SECONDS).ok
 
 

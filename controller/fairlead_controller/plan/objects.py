@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from fairlead_controller.model.node import NodeRole
 from fairlead_controller.plan import addresses, certificates
 from fairlead_controller.plan.context import ClusterContext, NodeContext
 from fairlead_wire.assignment import ObjectSpec, Removal, RemovalKind
@@ -20,6 +19,7 @@ from fairlead_wire.task import canonical_json
 RBAC = "rbac.authorization.k8s.io"
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 PATCH = "patch/"
+TAINT = {"key": CONTROL_PLANE_LABEL, "effect": "NoSchedule"}
 LABELS = {"app.kubernetes.io/managed-by": "fairlead"}
 DNS_SERVICE = "kube-dns"
 DNS_PORTS = ({"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"})
@@ -104,10 +104,17 @@ def _dns_slice(node: NodeContext) -> ObjectSpec:
 
 @lru_cache(maxsize=8192)
 def _node(node: NodeContext) -> ObjectSpec:
-    """Pod range and role of a Node. Server-side apply would make a Node that is not there; this does not."""
+    """Pod range and role of a Node. Server-side apply would make a Node that is not there; this does not.
+
+    A kubelet taints its Node when it registers and never again, but workers come and go. The agent leaves all other
+    taints as they are.
+    """
     pods = str(node.pod_range)
-    labels = {CONTROL_PLANE_LABEL: "" if node.role is NodeRole.CONTROL_PLANE else None}
-    manifest = {"metadata": {"labels": labels}, "spec": {"podCIDR": pods, "podCIDRs": [pods]}}
+    labels = {CONTROL_PLANE_LABEL: "" if node.control_plane else None}
+    spec: dict[str, Any] = {"podCIDR": pods, "podCIDRs": [pods]}
+    if node.control_plane:
+        spec["taints"] = [TAINT if node.tainted else {**TAINT, "$patch": "delete"}]
+    manifest = {"metadata": {"labels": labels}, "spec": spec}
     return ObjectSpec.of(f"{PATCH}node/{node.name}", f"/api/v1/nodes/{node.name}", canonical_json(manifest))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,81 +13,120 @@ import pytest
 from fairlead.api.v1 import clusters_pb2, operations_pb2
 from fairlead.api.v1.clusters_pb2_grpc import ClusterServiceStub
 from fairlead.api.v1.operations_pb2_grpc import OperationServiceStub
-from fairlead_controller.model.node import Claim
-from fairlead_testing.api_server import obedient_agent, until
+from fairlead_testing.api_server import obedient_agent
 from fairlead_testing.fleet_server import FleetServer
+from fairlead_wire.errors import Refused
+from fairlead_wire.status import from_rpc_error
 
-SUCCEEDED = operations_pb2.OPERATION_STATE_SUCCEEDED
-RUNNING = operations_pb2.OPERATION_STATE_RUNNING
+RUNNING, SUCCEEDED = operations_pb2.OPERATION_STATE_RUNNING, operations_pb2.OPERATION_STATE_SUCCEEDED
+NAMES = ("blue", "red")
+ANY_WORKERS = "  workers: {match: {pool: any}}\n"
 
 
 def spec(name: str, workers: str = "") -> str:
-    return f"""\
-apiVersion: fairlead/v1
-kind: Cluster
-metadata: {{name: {name}}}
-spec:
-  kubernetes: v1.37.2
-{workers}"""
+    head = f"apiVersion: fairlead/v1\nkind: Cluster\nmetadata: {{name: {name}}}\n"
+    return f"{head}spec:\n  kubernetes: v1.37.2\n{workers}"
 
 
-async def apply(channel: grpc.aio.Channel, text: str) -> clusters_pb2.ApplyClusterResponse:
-    source = clusters_pb2.ClusterSource(spec_yaml=text, file_name="cluster.yaml")
-    return await ClusterServiceStub(channel).ApplyCluster(clusters_pb2.ApplyClusterRequest(source=source))
+class Admin:
+    """Calls of an admin."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._clusters, self._operations = ClusterServiceStub(channel), OperationServiceStub(channel)
+
+    async def apply(self, text: str) -> operations_pb2.Operation:
+        source = clusters_pb2.ClusterSource(spec_yaml=text, file_name="cluster.yaml")
+        answer = await self._clusters.ApplyCluster(clusters_pb2.ApplyClusterRequest(source=source))
+        return answer.operation
+
+    async def delete(self, name: str) -> operations_pb2.Operation:
+        request = clusters_pb2.DeleteClusterRequest(name=f"clusters/{name}")
+        return (await self._clusters.DeleteCluster(request)).operation
+
+    async def watch(self, operation: operations_pb2.Operation) -> AsyncIterator[operations_pb2.Operation]:
+        request = operations_pb2.WatchOperationRequest(name=operation.name)
+        async with asyncio.timeout(20):
+            async for answer in self._operations.WatchOperation(request):
+                yield answer.operation
+
+    async def end_of(self, operation: operations_pb2.Operation) -> operations_pb2.Operation:
+        return [each async for each in self.watch(operation)][-1]
+
+    async def settled(self, operation: operations_pb2.Operation) -> operations_pb2.Operation:
+        """Its end, or the moment from which it waits for servers."""
+        async for each in self.watch(operation):
+            last = each
+            if waits_for_servers(each):
+                break
+        return last
 
 
-async def end_of(channel: grpc.aio.Channel, operation: operations_pb2.Operation) -> operations_pb2.Operation:
-    """Watches until the controller ends the stream."""
-    request = operations_pb2.WatchOperationRequest(name=operation.name)
-    async with asyncio.timeout(20):
-        async for answer in OperationServiceStub(channel).WatchOperation(request):
-            operation = answer.operation
-    return operation
+def waits_for_servers(operation: operations_pb2.Operation) -> str:
+    return next((step.message for step in operation.steps if step.component == "placement"), "")
 
 
-def claims(server: FleetServer) -> tuple[Claim, ...]:
-    return server.store.now(lambda repositories: repositories.claims.all())
+@pytest.fixture
+def anna(admin: grpc.aio.Channel) -> Admin:
+    return Admin(admin)
 
 
-async def fleet(stack: AsyncExitStack, server: FleetServer, count: int, **node: Any) -> None:
+@pytest.fixture
+async def agents() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def enrol(agents: AsyncExitStack, server: FleetServer, count: int, **node: Any) -> None:
     for number in range(1, count + 1):
         address = f"192.0.2.{10 + number}"
-        await stack.enter_async_context(obedient_agent(server, f"n{number}", address=address, **node))
+        await agents.enter_async_context(obedient_agent(server, f"n{number}", address=address, **node))
 
 
-@pytest.mark.parametrize("servers", [4, 7])
-async def test_two_clusters_that_want_every_server_share_them_out(
-    server: FleetServer, admin: grpc.aio.Channel, servers: int
+def clusters_of_nodes(server: FleetServer) -> dict[str, str]:
+    """What each node was told to hold: cluster by node. That it agrees with the claims is checked here."""
+    claims = server.store.now(lambda repositories: repositories.claims.all())
+    nodes = [claim.node_id for claim in claims]
+    assert len(set(nodes)) == len(nodes)
+    held = server.store.now(lambda repositories: {node: repositories.assignments.get(node).cluster for node in nodes})
+    assert held == {claim.node_id: claim.cluster for claim in claims}
+    return held
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+async def test_two_clusters_that_ask_at_once_for_every_server(
+    server: FleetServer, anna: Admin, agents: AsyncExitStack, count: int
 ) -> None:
-    workers = "  workers: {match: {pool: any}}\n"
-    async with AsyncExitStack() as stack:
-        await fleet(stack, server, servers, labels=(("pool", "any"),))
-        answers = await asyncio.gather(*(apply(admin, spec(name, workers)) for name in ("red", "blue")))
-        ended = await asyncio.gather(*(end_of(admin, answer.operation) for answer in answers))
-    assert Counter(claim.node_id for claim in claims(server)).most_common(1)[0][1] == 1
-    held = {node_id: server.store.now(lambda r, n=node_id: r.assignments.get(n)) for node_id in map(node_of, claims(server))}
-    assert {claim.node_id: claim.cluster for claim in claims(server)} == {
-        node_id: assignment.cluster for node_id, assignment in held.items()
-    }
-    assert {claim.cluster for claim in claims(server)} >= {"red"} or {claim.cluster for claim in claims(server)} >= {"blue"}
-    assert [operation.state for operation in ended].count(SUCCEEDED) >= 1, ended
+    await enrol(agents, server, count, labels=(("pool", "any"),))
+    asked = await asyncio.gather(*(anna.apply(spec(name, ANY_WORKERS)) for name in NAMES), return_exceptions=True)
+    begun = [each for each in asked if isinstance(each, operations_pb2.Operation)]
+    ended = await asyncio.gather(*(anna.settled(each) for each in begun))
+    assert SUCCEEDED in {each.state for each in ended}
+    assert all(each.state == SUCCEEDED or "free" in waits_for_servers(each) for each in ended), ended
+    assert len(clusters_of_nodes(server)) == count
 
 
-def node_of(claim: Claim) -> str:
-    return claim.node_id
-
-
-async def test_of_two_clusters_that_want_the_only_server_one_gets_it_and_the_other_says_why(
-    server: FleetServer, admin: grpc.aio.Channel
+async def test_a_cluster_gets_the_servers_that_another_gives_up(
+    server: FleetServer, anna: Admin, agents: AsyncExitStack
 ) -> None:
-    async with AsyncExitStack() as stack:
-        await fleet(stack, server, 1)
-        answers = await asyncio.gather(*(apply(admin, spec(n)) for n in ("red", "blue")), return_exceptions=True)
-        for answer in answers:
-            if not isinstance(answer, BaseException):
-                print(await end_of(admin, answer.operation))
-            else:
-                print(repr(answer))
-        [claim] = claims(server)
-    print(claim)
-    assert 0
+    await enrol(agents, server, 1)
+    begun = dict(zip(NAMES, await asyncio.gather(*(anna.apply(spec(name)) for name in NAMES)), strict=True))
+    settled = {name: await anna.settled(each) for name, each in begun.items()}
+    [winner] = [name for name, each in settled.items() if each.state == SUCCEEDED]
+    [loser] = [name for name, each in settled.items() if each.state == RUNNING]
+    assert "no enrolled nodes are free" in waits_for_servers(settled[loser])
+    await anna.end_of(await anna.delete(winner))
+    assert (await anna.end_of(begun[loser])).state == SUCCEEDED
+    assert clusters_of_nodes(server) == {"id-n1": loser}
+
+
+async def test_a_token_for_one_cluster_keeps_its_server_from_the_other(
+    server: FleetServer, anna: Admin, agents: AsyncExitStack
+) -> None:
+    await enrol(agents, server, 2, wanted_cluster="blue", labels=(("pool", "any"),))
+    with pytest.raises(grpc.RpcError) as refused:
+        await anna.apply(spec("red", ANY_WORKERS))
+    error = from_rpc_error(refused.value)
+    assert isinstance(error, Refused)
+    assert ["no enrolled nodes are free" in problem.what for problem in error.problems] == [True]
+    assert (await anna.end_of(await anna.apply(spec("blue", ANY_WORKERS)))).state == SUCCEEDED
+    assert clusters_of_nodes(server) == {"id-n1": "blue", "id-n2": "blue"}

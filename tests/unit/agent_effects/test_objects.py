@@ -55,6 +55,35 @@ async def test_a_patch_waits_for_its_object(objects: ClusterObjects, apiserver: 
     assert apiserver.asked[-1].kind == "application/merge-patch+json"
 
 
+TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+OTHER = {"key": "example.com/gpu", "effect": "NoSchedule", "value": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "after"),
+    [
+        (None, TAINT, [TAINT]),
+        ([OTHER], TAINT, [OTHER, TAINT]),
+        ([TAINT, OTHER], TAINT, [OTHER, TAINT]),
+        ([TAINT, OTHER], {**TAINT, "$patch": "delete"}, [OTHER]),
+        (None, {**TAINT, "$patch": "delete"}, []),
+    ],
+)
+async def test_our_taint_of_a_node_comes_and_goes_and_those_of_others_stay(
+    objects: ClusterObjects, apiserver: LocalWeb, there: object, wanted: dict[str, str], after: list[object]
+) -> None:
+    node = {"metadata": {"name": "lab-1", "resourceVersion": "7"}, "spec": {"taints": there} if there else {}}
+    apiserver.answers[NODE] = (200, json.dumps(node))
+    manifest = json.dumps(
+        {"metadata": {"labels": {"a": "b"}}, "spec": {"podCIDR": "10.244.0.0/24", "taints": [wanted]}}
+    )
+    assert (await objects.apply(ObjectSpec.of("patch/node/lab-1", NODE, manifest))).applied
+    assert json.loads(apiserver.asked[-1].body) == {
+        "metadata": {"labels": {"a": "b"}, "resourceVersion": "7"},
+        "spec": {"podCIDR": "10.244.0.0/24", "taints": after},
+    }
+
+
 async def test_removing_what_is_gone_is_fine(objects: ClusterObjects, apiserver: LocalWeb) -> None:
     assert await objects.remove(ROLE) == ApplyResult(True)
     apiserver.answers[ROLE] = (200, "{}")

@@ -138,6 +138,17 @@ def test_an_old_go_is_passed_over_for_one_that_will_do(tmp_path: Path, checkout:
     assert found == go_toolchain.Toolchain(good, "go1.26.0", "amd64")
 
 
+def test_looking_for_images_fetches_no_compiler(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder(checkout).build()
+    assert list(builder(checkout).find()) == ["thing"]
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(go_toolchain, "USUAL_PLACES", ())
+    told: list[Progress] = []
+    assert builder(checkout, told).find() == {}
+    assert told == []
+    assert not (checkout.parent / "cache" / "toolchain").exists()
+
+
 def test_no_go_and_no_pip_says_what_to_install(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho No module named pip; exit 1\n", encoding="utf-8")

@@ -41,6 +41,11 @@ def test_the_cluster_comes_after_every_agent_and_all_images() -> None:
     assert {f"{what} lab-{number}" for what in ("agent", "images") for number in (1, 2, 3)} <= set(cluster.after)
 
 
+def test_a_server_starts_once_the_images_lie_ready_and_does_not_wait_for_the_agents() -> None:
+    [server] = [step for step in steps(Lab("lab", 3)) if step.name == "server lab-2"]
+    assert server.after == ("unpacked",)
+
+
 def test_without_a_terminal_there_are_plain_lines() -> None:
     where, out = console()
     with display_for(where, [a_step()]) as display:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -162,6 +163,18 @@ def test_control_planes_are_tainted_when_pods_have_other_places(workers: bool, s
     world.run()
     content = next(file.content for file in held(world).files if file.path.endswith("kubelet/config.yaml"))
     assert (b"registerWithTaints" in content) == tainted
+
+
+@pytest.mark.parametrize("workers", [False, True])
+def test_a_control_plane_that_is_there_already_is_tainted_when_workers_come_and_freed_when_they_go(
+    workers: bool,
+) -> None:
+    world = World((node(1), node(2)), cluster(workers={} if workers else None))
+    world.run()
+    patches = {each.name: json.loads(each.manifest) for each in held(world).objects if each.name.startswith("patch/")}
+    taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    assert patches["patch/node/lab-1"]["spec"]["taints"] == [taint if workers else {**taint, "$patch": "delete"}]
+    assert not workers or "taints" not in patches["patch/node/lab-2"]["spec"]
 
 
 def test_three_control_planes_know_each_other() -> None:

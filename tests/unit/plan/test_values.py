@@ -110,9 +110,11 @@ def test_a_node_is_patched_and_never_made() -> None:
     objects = {each.name: each for each in one_server().held["id-lab-1"].objects}
     patch = objects["patch/node/lab-1"]
     assert patch.path == "/api/v1/nodes/lab-1"
+    role = "node-role.kubernetes.io/control-plane"
+    no_taint = {"key": role, "effect": "NoSchedule", "$patch": "delete"}
     assert json.loads(patch.manifest) == {
-        "metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}},
-        "spec": {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]},
+        "metadata": {"labels": {role: ""}},
+        "spec": {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"], "taints": [no_taint]},
     }
     assert not [name for name, each in objects.items() if "/nodes/" in each.path and not name.startswith("patch/")]
 

@@ -8,6 +8,7 @@ from fairlead_controller.plan import addresses, certificates, kubeconfig, paths,
 from fairlead_controller.plan.catalogue import KUBELET
 from fairlead_controller.plan.components.part import Part, authorities, names, read_only, replacing, reread, same
 from fairlead_controller.plan.context import NodeContext
+from fairlead_controller.plan.objects import TAINT
 from fairlead_controller.plan.rendering import document, flags, merged
 from fairlead_wire.assignment import FileSpec
 from fairlead_wire.task import Footprint, Mount, Probe, ProbeKind, Propagation, TaskSpec
@@ -24,7 +25,6 @@ OWNED_CONFIG = names(
 CONFIGURATION = f"{paths.configuration(KUBELET)}/config.yaml"
 START_SECONDS = 300
 """It is healthy once its Node is Ready: that takes every other component, some of whose images are still coming."""
-TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 POD_CONTAINERS = ("io.kubernetes.docker.type=container", "io.kubernetes.docker.type=podsandbox")
 """Containers go before the sandboxes whose network they use."""
 
