@@ -62,17 +62,20 @@ async def _restore(data: Path, source: Path, key: KeySource | None, clock: Clock
         await asyncio.to_thread(places.copy_from, source, folder)
         store = SqliteStore.open_alone(folder, key)
         try:
-            fleet, revoked = await store.write(lambda repositories: _renew(repositories, source, held, clock.now()))
+            fleet, revoked = await store.write(lambda repositories: renew(repositories, source, held, clock.now()))
         finally:
             await store.close()
         replaced = await asyncio.to_thread(places.put_in_place, data, folder, _stamp(clock.now()))
     return Restored(fleet, replaced, revoked)
 
 
-def _renew(
+def renew(
     repositories: Repositories, source: Path, held: tuple[str, int] | None, now: float
 ) -> tuple[FleetRecord, int]:
-    """Above every generation that is known here; agents that have seen a higher one tell of it."""
+    """What makes the database of a backup a restored one; `held` is the fleet of the database that it replaces.
+
+    The generation rises above every one that is known here; agents that have seen a higher one tell of it.
+    """
     fleet, _ = issuer(repositories, source)
     identifier, generation = held or (fleet.id, 0)
     if identifier != fleet.id:

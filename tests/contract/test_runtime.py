@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fairlead_agent.runtime.port import (
+    PROTECTED,
     ContainerStatus,
     NameTaken,
     NoSuchContainer,
@@ -194,6 +195,18 @@ async def test_labelled_containers_go_and_others_stay(bench: Bench) -> None:
     assert await bench.ours() == {}
     assert await bench.runtime.remove_labelled(f"fairlead.cluster={bench.cluster}-other") == 1
     assert await bench.runtime.remove_labelled(f"fairlead.cluster={bench.cluster}") == 0
+
+
+@pytest.mark.parametrize("label", PROTECTED)
+async def test_the_agent_and_a_controller_are_never_removed_by_label(bench: Bench, label: str) -> None:
+    stack = f"stack={bench.mark}"
+    kept = await bench.stranger("kept", {"stack": bench.mark, label: "true"})
+    gone = await bench.stranger("gone", {"stack": bench.mark})
+    assert await bench.runtime.remove_labelled(stack) == 1
+    assert await bench.runtime.remove_labelled(f"{label}=true") == 0
+    assert (await bench.is_there(kept), await bench.is_there(gone)) == (True, False)
+    assert kept not in {held.id for held in await bench.runtime.containers()}, "it is nobody's orphan either"
+    await bench.runtime.remove(kept)
 
 
 async def test_a_start_that_fails_says_why_and_can_be_tried_again(bench: Bench) -> None:

@@ -11,11 +11,16 @@ class Wire:
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self._writers: set[asyncio.StreamWriter] = set()
+        self.connections = 0
 
     async def open(self) -> str:
         """Where it listens."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return "{}:{}".format(*self._server.sockets[0].getsockname())
+
+    def lead_to(self, endpoint: str) -> None:
+        """Where new connections lead from now on."""
+        self._endpoint = endpoint
 
     async def cut(self) -> None:
         for writer in self._writers:
@@ -26,6 +31,7 @@ class Wire:
         await self.cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         host, _, port = self._endpoint.rpartition(":")
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
         ends = {writer, far_writer}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,6 +52,8 @@ class ConnectedAgent:
     targets: RelayTargets = field(default_factory=AllowedTargets)
     welcome_seconds: float = 10.0
     snapshots: EtcdSnapshots | None = None
+    full: bool = False
+    """Whether its disk takes no more of the journal."""
     loop: Loop = field(init=False)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -83,6 +86,8 @@ class ConnectedAgent:
         )
 
         async def save(memory: Memory) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
             journal.save(memory)
 
         worker = Worker(self.runtime, self.host, self.prober, self.objects, connection, clock.wall, clock.steady)

@@ -197,6 +197,7 @@ class FakeAgent:
                         await session.show(message.instruction)
                     if message.HasField("assignment"):
                         session.take(message.assignment)
+                        self.held = session.held
                         await session.observe(*report(session.held))
                     elif message.instruction.HasField("inspect_host") and not self.deaf:
                         await session.send(self._result(message.instruction))

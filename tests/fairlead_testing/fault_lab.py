@@ -94,7 +94,7 @@ class FaultLab:
         """The component of each container that was created since then, as often as one was."""
         told = '{{index .Actor.Attributes "fairlead.component"}}'
         asked = "--filter type=container --filter event=create --filter label=fairlead.component"
-        return self.on_server(f"docker events --since {since} --until $(date +%s) {asked} --format '{told}'").split()
+        return self.on_server(f"docker events --since {since} --until $(date +%s.%N) {asked} --format '{told}'").split()
 
     # the controller
 
@@ -134,7 +134,7 @@ class FaultLab:
     @property
     def changed_spec(self) -> str:
         """The same, but that kube-scheduler says more: a change that replaces its container."""
-        return self.spec + "  components: {kube-scheduler: {args: {v: \"1\"}}}\n"
+        return self.spec + '  components: {kube-scheduler: {args: {v: "1"}}}\n'
 
     def node_state(self) -> str:
         """reachable or unreachable, as the controller has it; empty while it does not answer."""

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairlead_agent.runtime.port import Container, Runtime
+from docker.api.client import APIClient
+
+from fairlead_agent.runtime.port import Container, NoSuchContainer, Runtime
+from fairlead_testing.engine_image import docker_socket
 from fairlead_testing.fake_runtime import FakeRuntime, Program
 from fairlead_wire.task import Limits, TaskSpec
 
@@ -51,6 +54,23 @@ class Bench:
         """This test's containers by component."""
         held = await self.runtime.containers()
         return {item.component: item for item in held if item.cluster == self.cluster}
+
+    async def stranger(self, name: str, labels: dict[str, str]) -> str:
+        """A container that is not of the agent's making, with these labels."""
+        if self.fake is not None:
+            return self.fake.add(self.name(name), labels)
+        client = APIClient(f"unix://{docker_socket()}", version="auto", timeout=60)
+        body = {"Image": self.image, "Cmd": ["sh"], "Labels": labels}
+        made = client.create_container_from_config(body, self.name(name))  # type: ignore[no-untyped-call]
+        client.close()
+        return str(made["Id"])
+
+    async def is_there(self, container_id: str) -> bool:
+        try:
+            await self.runtime.logs(container_id, 1)
+        except NoSuchContainer:
+            return False
+        return True
 
     async def until(self, wanted: Callable[[dict[str, Container]], bool]) -> dict[str, Container]:
         """Waits until this test's containers are as wanted, looking again after each event of the runtime."""

@@ -40,6 +40,14 @@ class MemoryStore:
         with translated("memory"), Session(self._engine) as session, session.begin():
             return work(SqlRepositories(session, self._sealer, self._opened))
 
+    def copied(self) -> MemoryStore:
+        """A store of its own with all that is in this one now: a backup."""
+        made = MemoryStore()
+        source, target = self._engine.raw_connection(), made._engine.raw_connection()
+        assert source.driver_connection is not None
+        source.driver_connection.backup(target.driver_connection)
+        return made
+
     async def read(self, work: Callable[[Repositories], T]) -> T:
         return self.now(work)
 

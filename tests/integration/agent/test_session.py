@@ -68,6 +68,26 @@ async def test_a_gap_ends_the_session_and_the_next_one_resyncs(tmp_path: Path) -
         assert agent.loop.memory().assignment == controller.held
 
 
+async def test_a_full_disk_keeps_the_session_and_what_it_could_not_take_is_held_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    controller = FakeController(held=assignment(ETCD))
+    async with (
+        running(controller),
+        connected(controller.enrolment, tmp_path, "etcd:1", "kube-apiserver:1", token=controller.token()) as agent,
+    ):
+        await controller.until_state(Subject.TASK, "etcd", TaskState.HEALTHY)
+        agent.full = True
+        controller.hold(assignment(ETCD, API, revision=2))
+        await controller.until(lambda: controller.session.happenings)
+        assert controller.session.happenings[0].kind == "journal-failed"
+        assert agent.loop.memory().assignment.revision == 1
+        agent.full = False
+        await controller.until_state(Subject.TASK, "kube-apiserver", TaskState.HEALTHY)
+        assert agent.loop.memory().assignment == controller.held
+        assert len(controller.sessions) == 1
+
+
 async def test_the_next_session_is_told_everything_again(tmp_path: Path) -> None:
     controller = FakeController(held=assignment(ETCD))
     async with running(controller), connected(controller.enrolment, tmp_path, "etcd:1", token=controller.token()):

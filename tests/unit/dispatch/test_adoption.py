@@ -11,6 +11,7 @@ from fairlead_controller.dispatch.greeting import Greeted, basis
 from fairlead_controller.model.fleet import FleetRecord
 from fairlead_controller.model.node import Node
 from fairlead_controller.ports import Ahead
+from fairlead_controller.store.port import Repositories
 from fairlead_testing.stores import MemoryStore
 from fairlead_testing.tasks import assignment, service
 from fairlead_wire.assignment import CertificateSpec, FileSpec
@@ -51,10 +52,14 @@ def test_plans_are_shown_from_what_agents_told() -> None:
 @pytest.fixture
 def store() -> MemoryStore:
     made = MemoryStore()
-    made.now(lambda repositories: repositories.fleets.put(FleetRecord("f", 3, "a:1", "a:2", 0.0, restored_at=9.0)))
-    for name in ("n1", "n2"):
-        made.now(lambda repositories, name=name: repositories.nodes.put(Node(name, f"node-{name}", Facts(name))))
-        made.now(lambda repositories, name=name: repositories.assignments.put(name, STORED))
+
+    def work(repositories: Repositories) -> None:
+        repositories.fleets.put(FleetRecord("f", 3, "a:1", "a:2", 0.0, restored_at=9.0))
+        for name in ("n1", "n2"):
+            repositories.nodes.put(Node(name, f"node-{name}", Facts(name)))
+            repositories.assignments.put(name, STORED)
+
+    made.now(work)
     return made
 
 
