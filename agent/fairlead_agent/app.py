@@ -23,7 +23,7 @@ from fairlead_agent.enrol import Enrolment
 from fairlead_agent.facts import FactsReader
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.host import LinuxHost
-from fairlead_agent.host_paths import HostPaths
+from fairlead_agent.host_paths import HostPaths, engine_url
 from fairlead_agent.identity_store import IdentityStore
 from fairlead_agent.inspection import HostInspection
 from fairlead_agent.inspection_answer import Inspector
@@ -107,7 +107,7 @@ class _Parts:
 async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
     paths, journal = HostPaths(chosen.host_root), Journal(chosen.state)
     memory = journal.load()
-    runtime = DockerEngine(chosen.docker)
+    runtime = DockerEngine(engine_url(chosen.docker, paths))
     prober, objects = HostProber(paths), ClusterObjects(OBJECTS_CERTIFICATE, OBJECTS_AUTHORITY, paths=paths)
     for part in (runtime, prober, objects):
         closing.callback(part.close)

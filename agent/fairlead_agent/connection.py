@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import islice
 
 import grpc
 
@@ -28,6 +29,10 @@ from fairlead_wire.status import from_rpc_error
 
 ISSUE_SECONDS = 15.0
 _LEAST_PAUSE = 0.05
+# A session that ends sooner is taken as a failure like any other: two servers with one identity, for example, end each
+# other's, and would do so several times a second.
+_LASTING_SECONDS = 30.0
+_MOST_BRIEF = 10
 _log = logging.getLogger(__name__)
 
 
@@ -59,14 +64,16 @@ class Connection:
         self._said, self._disowned = "", False
 
     async def run(self, upkeep: Upkeep) -> None:
-        """Until it is cancelled. Back-off with full jitter, which starts anew after each welcome."""
+        """Until it is cancelled. Back-off with full jitter, which starts anew after each session that lasted."""
         identity = await self._membership.identity(self._enrolment.store.load(), disowned=False)
-        pauses, turn = delays(self._random), 0
+        time = asyncio.get_running_loop().time
+        pauses, turn, brief = delays(self._random), 0, 0
         while True:
-            self._disowned = False
+            self._disowned, began = False, time()
             session, identity = await self._one_session(identity, self._endpoint(identity, turn), upkeep)
             if session is not None and session.welcome is not None:
-                pauses, self._said = delays(self._random), ""
+                brief = 0 if time() - began >= _LASTING_SECONDS else min(brief + 1, _MOST_BRIEF)
+                pauses, self._said = islice(delays(self._random), brief, None), ""
             else:
                 identity, turn = await self._membership.identity(identity, self._disowned), turn + 1
             await asyncio.sleep(max(_LEAST_PAUSE, next(pauses)))
@@ -134,9 +141,21 @@ class Connection:
     def _failed(self, error: Exception, endpoint: str, session: Session | None) -> None:
         self._disowned = isinstance(error, Denied | Unidentified)
         was_open = session is not None and session.welcome is not None
-        self._say(f"{'The session ended' if was_open else f'No session with the controller at {endpoint}'}: {error}")
+        self._say(why_ended(error, endpoint, was_open))
 
     def _say(self, sentence: str) -> None:
         if sentence != self._said:
             _log.warning(sentence)
         self._said = sentence
+
+
+def why_ended(error: Exception, endpoint: str, was_open: bool) -> str:
+    """The sentence for a session that ended, or that could not be opened."""
+    if was_open:
+        return f"The session ended: {error}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            f"What answers at {endpoint} is not the controller of this agent's fleet: nothing is changed here. If the "
+            "controller was made anew, paste the lines of its `fairlead token create` on this server."
+        )
+    return f"No session with the controller at {endpoint}: {error}"

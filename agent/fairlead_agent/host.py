@@ -21,6 +21,7 @@ from fairlead_agent.ledger import Entry, Kind, Ledger
 from fairlead_agent.mounts import HostMounts
 from fairlead_agent.removal import remove_file
 from fairlead_agent.runtime.port import Runtime
+from fairlead_agent.writes import Wish, Writes
 from fairlead_wire.assignment import CertificateSpec, FileSpec
 from fairlead_wire.facts import Facts
 from fairlead_wire.task import Footprint
@@ -58,6 +59,7 @@ class LinuxHost:
         self._ledgers: dict[str, Ledger] = {}
         self._changing = asyncio.Lock()
         self._edits = Edits()
+        self._writes = Writes(self._paths, self._edits, self._changing, self._ledger)
 
     async def facts(self, runtime: Runtime) -> Facts:
         return await self._facts.read(runtime)
@@ -101,13 +103,13 @@ class LinuxHost:
         return await self._read(path, lambda: self._paths.followed(path).read_bytes())
 
     async def write_file(self, file: FileSpec, cluster: str) -> None:
-        await self._written(file.path, file.content, file.mode, cluster)
+        await self._written(Wish(file.path, file.content, file.mode, cluster))
 
     async def write_key_and_certificate(
         self, spec: CertificateSpec, key_pem: bytes, certificate_pem: bytes, cluster: str
     ) -> None:
-        await self._written(spec.key_path, key_pem, KEY_MODE, cluster)
-        await self._written(spec.path, certificate_pem, CERTIFICATE_MODE, cluster)
+        key = Wish(spec.key_path, key_pem, KEY_MODE, cluster)
+        await self._written(key, Wish(spec.path, certificate_pem, CERTIFICATE_MODE, cluster))
 
     async def clean_footprint(self, footprint: Footprint, destroy_data: bool, runtime: Runtime) -> tuple[str, ...]:
         with _told("the footprint"):
@@ -138,10 +140,9 @@ class LinuxHost:
         with _told(path):
             return await asyncio.to_thread(what)
 
-    async def _written(self, path: str, content: bytes, mode: int, cluster: str) -> None:
-        async with self._changing:
-            with _told(path), self._edits.writing(self._paths.at(path), path):
-                await self._changed(path, lambda ledger: self._write(path, content, mode, ledger), cluster)
+    async def _written(self, *wishes: Wish) -> None:
+        with _told(wishes[0].path):
+            await self._writes.write(wishes)
 
     async def _changed(self, path: str, what: Callable[[Ledger], None], cluster: str) -> None:
         await self._read(path, lambda: what(self._ledger(cluster)))
@@ -156,13 +157,6 @@ class LinuxHost:
             sync_directory(part.parent)
         if not here.is_dir():
             raise HostFailure(f"{path} is there and is not a directory; move it away, then this is tried again")
-
-    def _write(self, path: str, content: bytes, mode: int, ledger: Ledger) -> None:
-        place = self._paths.at(path)
-        parent = str(place.parent)[len(self._paths.root) :] or "/"
-        self._make_directories(parent, ledger)
-        ledger.file(path, place)
-        replace_file(place, content, mode)
 
     async def _share(self, path: str, cluster: str) -> None:
         if not self._mounts.is_shared(path):

@@ -47,6 +47,17 @@ class HostPaths:
         return done or "/"
 
 
+def engine_url(url: str, paths: HostPaths) -> str:
+    """The Engine's socket by its name in the host's directory, if that can be seen.
+
+    The agent's own mount of the socket is one of a file: it would stay with the socket that a restarted dockerd has
+    left behind, and with live-restore nobody restarts the agent then.
+    """
+    scheme, _, path = url.partition("://")
+    place = paths.followed(path) if scheme == "unix" else Path()
+    return f"unix://{place}" if place.parent.is_dir() and place.is_absolute() else url
+
+
 def checked(path: str) -> str:
     """The path without superfluous parts. Raises HostFailure unless it is absolute and free of `..`."""
     if not path.startswith("/") or ".." in path.split("/"):

@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -53,6 +55,7 @@ class Ledger:
         self._folder = state / "ledger" / cluster
         self._entries = self._folder / "entries"
         self._known = {entry.identity for entry in self.entries()}
+        self._collected: list[Entry] | None = None
 
     def entries(self) -> tuple[Entry, ...]:
         """The first entry of each path, in the order in which they were made. A torn last line never took effect."""
@@ -67,13 +70,23 @@ class Ledger:
                 found.setdefault(entry.identity, entry)
         return tuple(found.values())
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is entered within is on disk at the end, at once."""
+        self._collected = []
+        try:
+            yield
+            self._append(*self._collected)
+        finally:
+            self._collected = None
+
     def directory(self, path: str) -> None:
         """Before a directory is made that is not there."""
-        self._append(Entry(Kind.DIRECTORY, path))
+        self._enter(Entry(Kind.DIRECTORY, path))
 
     def mount(self, path: str) -> None:
         """Before something is mounted at `path`."""
-        self._append(Entry(Kind.MOUNT, path))
+        self._enter(Entry(Kind.MOUNT, path))
 
     def file(self, path: str, found: Path) -> None:
         """Before the file `path`, which is at `found`, is written for the first time."""
@@ -82,12 +95,12 @@ class Ledger:
         try:
             status = os.lstat(found)
         except (FileNotFoundError, NotADirectoryError):
-            self._append(Entry(Kind.FILE, path))
+            self._enter(Entry(Kind.FILE, path))
             return
         if stat.S_ISLNK(status.st_mode):
-            self._append(Entry(Kind.FILE, path, link=str(found.readlink())))
+            self._enter(Entry(Kind.FILE, path, link=str(found.readlink())))
         elif stat.S_ISREG(status.st_mode):
-            self._append(self._kept(path, found, status))
+            self._enter(self._kept(path, found, status))
         else:
             raise HostFailure(f"{path} is there and is not a file; move it away, then this is tried again")
 
@@ -108,13 +121,20 @@ class Ledger:
         replace_file(folder / name, found.read_bytes(), 0o600)
         return Entry(Kind.FILE, path, name, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
-    def _append(self, entry: Entry) -> None:
-        if entry.identity in self._known:
+    def _enter(self, entry: Entry) -> None:
+        if self._collected is not None:
+            self._collected.append(entry)
+        else:
+            self._append(entry)
+
+    def _append(self, *entries: Entry) -> None:
+        new = {entry.identity: entry for entry in entries if entry.identity not in self._known}
+        if not new:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._end_torn_line()
-        append_line(self._entries, json.dumps(asdict(entry), sort_keys=True))
-        self._known.add(entry.identity)
+        append_line(self._entries, "\n".join(json.dumps(asdict(entry), sort_keys=True) for entry in new.values()))
+        self._known |= new.keys()
 
     def _end_torn_line(self) -> None:
         """A line that the power cut short must not take the next one with it."""

@@ -115,6 +115,8 @@ def _health(view: View, before: Container | None, container: Container, now: Mom
     health = view.health.get(container.id)
     if health is None:
         return new_health(now, adopted=not view.listed)
+    if not view.engine and not health.confirmed:
+        health = replace(health, first_seen=now.steady)  # no container can become healthy while Docker is away
     if container.status is not ContainerStatus.RUNNING:
         return replace(health, healthy=False, adopted=False, misses=0)
     if before is not None and _was_restarted(before, container):

@@ -36,13 +36,24 @@ def assigned(view: View, assignment: Assignment, refusals: Mapping[str, str], no
     objects = {spec.name: view.objects[spec.name] for spec in assignment.objects if spec.name in view.objects}
     removals = {item.key: view.removals[item.key] for item in assignment.removals if item.key in view.removals}
     return replace(
-        view,
+        _without_others(view, assignment),
         memory=memory,
+        assigned_at=now.steady,
         hashes=hashes,
         refusals=refusals,
         attempts=attempts,
         objects=objects,
         removals=removals,
+    )
+
+
+def _without_others(view: View, assignment: Assignment) -> View:
+    """What is known of files and certificates that are no longer named is no longer looked after."""
+    files, certificates = ({item.path for item in each} for each in (assignment.files, assignment.certificates))
+    return replace(
+        view,
+        files={path: state for path, state in view.files.items() if path in files},
+        certificates={path: state for path, state in view.certificates.items() if path in certificates},
     )
 
 

@@ -19,8 +19,6 @@ from fairlead_wire.assignment import CertificateSpec, FileSpec
 from fairlead_wire.task import OnChange, TaskSpec, canonical_json, digest
 
 RESYNC_SECONDS = 10.0
-# Writes are made durable one after the other by the host, so a queue of them would be first come, first served.
-_WRITES = 4
 _FIRST = ("etcd", "kube-apiserver")
 _LAST = len(_FIRST) + 1
 
@@ -123,10 +121,9 @@ def _ranks(view: View) -> Mapping[str, int]:
 
 
 def _writes(view: View, ranks: Mapping[str, int], now: Moment) -> Iterator[Instruction]:
-    """A few at a time: all at once, the last of them would hold up the certificates of the first component."""
-    room = _WRITES - sum(isinstance(item, WriteFile) for item in view.in_flight.values())
+    """All at once: the host makes them durable together."""
     wrong = [file for file in wanted_files(view).values() if _is_to_be_written(view, file, now)]
-    for file in sorted(wrong, key=lambda file: ranks.get(file.path, _LAST))[: max(room, 0)]:
+    for file in sorted(wrong, key=lambda file: ranks.get(file.path, _LAST)):
         yield WriteFile(view.assignment.cluster, file)
 
 

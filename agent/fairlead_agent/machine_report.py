@@ -16,6 +16,7 @@ from fairlead_agent.machine_inputs import (
     wanted_certificates,
     wanted_files,
 )
+from fairlead_agent.machine_order import waits_to_start
 from fairlead_agent.machine_removals import is_done, removal_waits_for, targets
 from fairlead_agent.machine_standing import Standing, has_ended, standing
 from fairlead_agent.runtime.port import Container, ContainerStatus
@@ -68,18 +69,18 @@ def _task(view: View, task: TaskSpec, now: Moment) -> Observation | None:
     if has_ended(view, task):
         return _ended(view, task, container)
     if container is None or stand is Standing.STALE:
-        return _making(view, task)
+        return _making(view, task, now)
     return _running(view, task, container, now)
 
 
-def _making(view: View, task: TaskSpec) -> Observation:
+def _making(view: View, task: TaskSpec, now: Moment) -> Observation:
     """No container yet: which of image, inputs, creation is under way, and why it does not come about."""
     image = f"image/{task.image}"
     if task.image not in view.images:
         failed = view.failures(image) >= _TRIES
         state = TaskState.FAILED if failed else TaskState.FETCHING
         return _said(view, task, state, _with_reason(f"fetching the image {task.image}", _why(view, image)))
-    waits = waits_for(view, task)
+    waits = waits_for(view, task) or waits_to_start(view, task, now)
     if waits:
         return _said(view, task, TaskState.PREPARING, waits)
     lane = f"task/{task.component}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fairlead_agent.instructions import Discard, GiveUp, Instruction, Launch, Restore, Retire, Signal, Start
 from fairlead_agent.machine_health import is_healthy, is_overdue, probe_of
 from fairlead_agent.machine_inputs import fingerprint, old_waits_for, waits_for
+from fairlead_agent.machine_order import waits_to_start
 from fairlead_agent.machine_standing import Standing, has_ended, standing
 from fairlead_agent.runtime.port import Container, ContainerStatus
 from fairlead_agent.view import PREVIOUS, Moment, View, up
@@ -38,7 +39,9 @@ def steps(view: View, now: Moment) -> Iterator[Instruction]:
 
 def _absent(view: View, task: TaskSpec, now: Moment) -> Instruction | None:
     ready = not has_ended(view, task) and task.image in view.images and not waits_for(view, task)
-    return _launch(view, task) if ready and _may_start(view, task, now) else None
+    if not ready or not _may_start(view, task, now) or waits_to_start(view, task, now):
+        return None
+    return _launch(view, task)
 
 
 def _right(view: View, task: TaskSpec, now: Moment) -> Instruction | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairlead_agent import renewal
+from fairlead_agent import machine_order, renewal
 from fairlead_agent.machine_health import SETTLE_SECONDS, overdue_at
 from fairlead_agent.view import Moment, View
 
@@ -27,6 +27,7 @@ def _moments(view: View, now: Moment) -> Iterator[float]:
         yield health.due
         yield health.since + SETTLE_SECONDS
     yield from _start_timeouts(view)
+    yield from machine_order.moments(view)
     yield from _renewals(view, now)
 
 

@@ -27,6 +27,8 @@ from fairlead_wire.facts import Facts
 
 # With thousands of agents connecting at once some streams die silently: no answer within this is an end.
 WELCOME_SECONDS = 10.0
+# How soon a full disk is tried again. To end the session for it would only bring the same back, many times a minute.
+ROOM_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +76,7 @@ class Session:
         self._welcomed, self._instructed = welcomed, instructed or Instructed()
         self._stream: Any = SessionServiceStub(control).Session()
         self._writing = asyncio.Lock()
+        self._assigned: asyncio.Queue[session_pb2.Assignment] = asyncio.Queue()
         self._aside: set[asyncio.Task[None]] = set()
         self.welcome: session_pb2.Welcome | None = None
 
@@ -127,8 +130,8 @@ class Session:
 
     async def _live(self) -> None:
         """All parts until the first of them ends, whose error is the session's."""
-        parts: tuple[Coroutine[Any, Any, None], ...] = (self._receive(), self._beat(), self._report(), self._tell())
-        tasks = [asyncio.create_task(part) for part in parts]
+        said: tuple[Coroutine[Any, Any, None], ...] = (self._beat(), self._report(), self._tell())
+        tasks = [asyncio.create_task(part) for part in (self._receive(), self._hold(), *said)]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:  # reading comes first: it knows why the stream is over
@@ -143,12 +146,23 @@ class Session:
         while (message := await self._stream.read()) is not grpc.aio.EOF:
             match message.WhichOneof("message"):
                 case "assignment":
-                    await self._take(message.assignment)
+                    self._assigned.put_nowait(message.assignment)
                 case "relay_offer":
                     self._begin(self._carry(message.relay_offer.relay_id, message.relay_offer.target))
                 case "instruction":
                     self._begin(self._carry_out(message.instruction))
         raise _ended()
+
+    async def _hold(self) -> None:
+        """One assignment after the other. What can't be journaled is not held, and what comes later waits for it."""
+        while True:
+            message = await self._assigned.get()
+            while True:
+                try:
+                    await self._take(message)
+                    break
+                except OSError:  # told by the loop
+                    await asyncio.sleep(ROOM_SECONDS)
 
     async def _take(self, message: session_pb2.Assignment) -> None:
         memory = self._upkeep.memory()

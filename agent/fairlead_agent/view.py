@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from fairlead_agent.instructions import Instruction
 from fairlead_agent.runtime.port import Container, ContainerStatus
@@ -153,6 +154,7 @@ class View:
     containers were listed at least once. `attempts`: by lane, and `start/COMPONENT`.
     `settled`: how many instructions have ended; `touched`: component → that number when the last one about its
     containers had; `unsure`: components where that one failed, perhaps half-way, and no listing has begun since.
+    `assigned_at`: steady second of the newest assignment, if it came after this agent's start.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -174,6 +176,7 @@ class View:
     settled: int = 0
     touched: Mapping[str, int] = field(default_factory=dict)
     unsure: frozenset[str] = frozenset()
+    assigned_at: float = -inf
     listing_due: float = 0.0
     inspection_due: float = 0.0
 

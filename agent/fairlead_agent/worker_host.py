@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +12,7 @@ from fairlead_agent.effects import Host, HostFailure
 from fairlead_agent.instructions import Inspect, IssueCertificates
 from fairlead_agent.view import CertificateState, FileState, Inspection
 from fairlead_wire.assignment import CertificateSpec
-from fairlead_wire.identity import key_pem, new_key, request_der
+from fairlead_wire.identity import PrivateKey, key_pem, new_key, request_der
 
 
 class Issuer(Protocol):
@@ -39,15 +40,16 @@ class HostWork:
         keys = {spec.path: new_key() for spec in item.specs}
         requests = [(path, request_der(key)) for path, key in keys.items()]
         signed = await self.issuer.issue(item.cluster, requests)
-        for spec in item.specs:
-            if spec.path in signed:
-                key = key_pem(keys[spec.path])
-                await self.host.write_key_and_certificate(spec, key, signed[spec.path], item.cluster)
+        got = [spec for spec in item.specs if spec.path in signed]
+        await asyncio.gather(*(self._keep(spec, keys[spec.path], signed[spec.path], item.cluster) for spec in got))
         states = {spec.path: await self._certificate(spec) for spec in item.specs}
         refused = [path for path, state in states.items() if not state.good]
         if refused:
             raise HostFailure(f"the controller did not sign {', '.join(refused)} as the assignment names it")
         return Inspection(certificates=states)
+
+    async def _keep(self, spec: CertificateSpec, key: PrivateKey, certificate: bytes, cluster: str) -> None:
+        await self.host.write_key_and_certificate(spec, key_pem(key), certificate, cluster)
 
     async def _file(self, path: str) -> FileState:
         return FileState(await self.host.file_digest(path), await self.host.file_mode(path), self.steady())

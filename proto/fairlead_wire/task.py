@@ -170,14 +170,16 @@ def spoken(value: Any) -> Any:
 
     So a field that a later release adds changes no hash, and no container in the field, until it is used.
     """
-    if isinstance(value, tuple):
-        return [item if isinstance(item, str) else spoken(item) for item in value]
     kind: type = type(value)
+    if kind is str:
+        return value
+    if kind is tuple:
+        return [spoken(item) for item in value]
     defaults = _defaults(kind)
     if defaults is None:
         return value
-    said = ((name, getattr(value, name), default) for name, default in defaults)
-    return {name: spoken(held) for name, held, default in said if held != default}
+    held = vars(value)
+    return {name: spoken(held[name]) for name, default in defaults if held[name] != default}
 
 
 @cache

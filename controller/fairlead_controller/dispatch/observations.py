@@ -107,7 +107,7 @@ class ObservationBook:
                 raise
             self._show(batch)
             self._feed.publish("events")
-            for cluster in clusters:
+            for cluster in sorted(clusters):
                 self.wake(cluster)
 
     def _show(self, batch: Iterable[Change | Happened]) -> None:

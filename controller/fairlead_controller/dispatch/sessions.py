@@ -81,7 +81,7 @@ class SessionBook:
         self._replace(session)
         self.heard(session)
         self._feed.publish("events")
-        for cluster in greeting.clusters:
+        for cluster in sorted(greeting.clusters):
             self.wake(cluster)
         return session
 
@@ -141,7 +141,7 @@ class SessionBook:
         seen, now = self._presence.last_seen().get(node_id, 0.0), self._clock.now()
         clusters = await self._store.note(partial(_record_lost, node_id=node_id, seen=seen, now=now))
         self._feed.publish("events")
-        for cluster in clusters:
+        for cluster in sorted(clusters):
             self.wake(cluster)
 
 

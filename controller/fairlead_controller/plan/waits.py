@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from fairlead_controller.model.move import Move, MoveAction
 from fairlead_controller.model.snapshot import ClusterPhase, Observed, Snapshot
@@ -67,7 +68,6 @@ class Waits:
         self._snapshot, self._gaps = snapshot, found
         self._staying = {gap.node.id: gap for gap in found.staying}
         self._leaving = {gap.node.id: gap for gap in found.leaving}
-        self._ill = {each.key: each for each in self._found_ill()}
         self._replacements = {(m.node_id, m.component): m for m in moves if m.action is MoveAction.REPLACE}
         self._removals = {m.node_id: m for m in reversed(moves) if m.action is MoveAction.REMOVE}
         self._founders = self._wait_for_founders()
@@ -92,13 +92,15 @@ class Waits:
             return ""
         return f"waits for the agent of {move.node}, which has no session; look at `docker ps` on that server"
 
-    def _found_ill(self) -> list[Running]:
-        """On nodes that can be seen, the worst first."""
+    @cached_property
+    def _ill(self) -> Mapping[tuple[str, str], Running]:
+        """What is not healthy on nodes that can be seen, the worst first; only replacements ask for it."""
         reachable = self._snapshot.fleet.reachable
         seen = [(gap, self._snapshot.observed_on(gap.node.id)) for gap in self._gaps.staying]
         of_nodes = _ILL.each(self._snapshot.cluster.name, ((gap.node.id, (gap, what)) for gap, what in seen))
         found = [each for node_id, ill in of_nodes.items() if node_id in reachable for each in ill]
-        return sorted(found, key=lambda each: (not each.seen.failed, each.rank, each.node))
+        worst_first = sorted(found, key=lambda each: (not each.seen.failed, each.rank, each.node))
+        return {each.key: each for each in worst_first}
 
     def _place(self, move: Move) -> str:
         """A node that came back before it was emptied is emptied first."""

@@ -10,6 +10,8 @@ import pytest
 
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.footprint import FootprintCleaner
+from fairlead_agent.host_paths import HostPaths
+from fairlead_agent.mounts import HostMounts
 from fairlead_agent.removal import remove_tree
 from fairlead_testing.fake_runtime import FakeRuntime
 from fairlead_testing.other_host import OtherHost
@@ -156,3 +158,32 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
 
 def _output(network: tuple[str, ...], *argv: str) -> str:
     return subprocess.run((*network, *argv), check=True, capture_output=True, text=True, timeout=20).stdout
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/var/lib/fairlead",
+        "/var/lib/fairlead/journal.json",
+        "/var/lib/fairlead-controller",
+        "/var/lib/fairlead-controller/fairlead.db",
+        "/var/lib",
+        "/",
+        "/link",
+    ],
+)
+@pytest.mark.parametrize("kind", ["directories", "data_directories", "files"])
+async def test_what_fairlead_itself_keeps_is_nobodys_to_remove_whatever_the_policy(
+    tmp_path: Path, path: str, kind: str
+) -> None:
+    data = tmp_path / "var/lib/fairlead-controller"
+    data.mkdir(parents=True)
+    (data / "fairlead.db").write_text("all")
+    (tmp_path / "link").symlink_to("/var/lib/fairlead-controller")
+    cleaner, runtime = FootprintCleaner(HostPaths(str(tmp_path)), HostMounts(), lambda path: ""), FakeRuntime()
+    identity = runtime.add("fairlead-controller", {"fairlead.controller": "true", "app": "x"})
+    with pytest.raises(HostFailure, match="Fairlead itself keeps its data there"):
+        await cleaner.clean(Footprint(**{kind: (path,)}, container_labels=("app=x",)), True, runtime)
+    await cleaner.clean(Footprint(container_labels=("app=x",)), True, runtime)
+    assert runtime.held("fairlead-controller").id == identity
+    assert (data / "fairlead.db").read_text() == "all"

@@ -56,9 +56,8 @@ def closed_port() -> int:
 async def test_http(prober: HostProber, web: LocalWeb) -> None:
     probe = Probe(ProbeKind.HTTP, "127.0.0.1", web.port, "/readyz")
     web.answers["/readyz"] = (500, "[-]etcd failed:\nreason withheld")
-    assert await prober.probe(probe) == ProbeResult(
-        False, f"http://127.0.0.1:{web.port}/readyz answered 500: [-]etcd failed: reason withheld"
-    )
+    told = f"http://127.0.0.1:{web.port}/readyz answered 500: [-]etcd failed: reason withheld"
+    assert await prober.probe(probe) == ProbeResult(False, told)
     web.answers["/readyz"] = (200, "ok")
     assert await prober.probe(probe) == ProbeResult(True)
     assert web.connections == 1, "the connection was kept alive"

@@ -10,10 +10,12 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.agent.v1 import enrollment_pb2, session_pb2, task_pb2
+from fairlead.agent.v1 import enrollment_pb2, inspection_pb2, session_pb2, snapshots_pb2, task_pb2
 from fairlead_wire.assignment import CertificateSpec, FileSpec, ObjectSpec, Observation, Removal
 from fairlead_wire.codec import from_message, to_message
 from fairlead_wire.facts import Facts
+from fairlead_wire.inspection import Inspection
+from fairlead_wire.snapshots import Snapshot
 from fairlead_wire.task import TaskSpec
 
 PAIRS: list[tuple[type[Any], type[Message]]] = [
@@ -24,6 +26,8 @@ PAIRS: list[tuple[type[Any], type[Message]]] = [
     (Removal, task_pb2.Removal),
     (Observation, session_pb2.Observation),
     (Facts, enrollment_pb2.Facts),
+    (Inspection, inspection_pb2.Inspection),
+    (Snapshot, snapshots_pb2.Snapshot),
 ]
 st.register_type_strategy(int, st.integers(0, 2**31 - 1))
 

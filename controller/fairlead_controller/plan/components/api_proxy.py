@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fairlead_controller.plan import certificates, paths, ports
 from fairlead_controller.plan.catalogue import API_PROXY
 from fairlead_controller.plan.components.part import Part, authorities, read_only, reread
@@ -50,7 +52,7 @@ fall 2 rise 1 on-marked-down shutdown-sessions
 
 def build(node: NodeContext) -> Part:
     ca = authorities(node, certificates.CLUSTER)
-    configuration = FileSpec.of(CONFIGURATION, _configuration(node.cluster.members))
+    configuration = _configuration(node.cluster.members)
     task = TaskSpec(
         API_PROXY,
         node.cluster.release.image(API_PROXY),
@@ -63,8 +65,11 @@ def build(node: NodeContext) -> Part:
     return Part(task, (configuration, *ca))
 
 
-def _configuration(members: tuple[Member, ...]) -> str:
+@lru_cache(maxsize=1024)
+def _configuration(members: tuple[Member, ...]) -> FileSpec:
+    """The same on every node."""
     servers = "\n".join(
         f"    server {member.name} {member.address}:{ports.APISERVER} verifyhost {member.name}" for member in members
     )
-    return _TEMPLATE.format(host=ports.LOCAL, port=ports.API_PROXY, authority=paths.CLUSTER_AUTHORITY, servers=servers)
+    own = {"host": ports.LOCAL, "port": ports.API_PROXY, "authority": paths.CLUSTER_AUTHORITY}
+    return FileSpec.of(CONFIGURATION, _TEMPLATE.format(**own, servers=servers))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fairlead_controller.plan import paths
-from fairlead_controller.plan.context import NodeContext
+from fairlead_controller.plan.context import ClusterContext, NodeContext
 from fairlead_wire.assignment import CertificateSpec, FileSpec
 from fairlead_wire.task import Input, Mount, OnChange, Probe, ProbeKind, Propagation, TaskSpec
 
@@ -37,8 +38,12 @@ def reread(entries: Iterable[FileSpec | CertificateSpec]) -> tuple[Input, ...]:
 
 def authorities(node: NodeContext, *names: str) -> tuple[FileSpec, ...]:
     """Certificates of the cluster's authorities: public."""
-    material = node.cluster.material.authorities
-    return tuple(FileSpec.of(paths.AUTHORITY_FILES[name], material.get(name, b"")) for name in names)
+    return tuple(_authority(node.cluster, name) for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _authority(cluster: ClusterContext, name: str) -> FileSpec:
+    return FileSpec.of(paths.AUTHORITY_FILES[name], cluster.material.authorities.get(name, b""))
 
 
 def secret(node: NodeContext, path: str) -> FileSpec:
