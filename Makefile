@@ -24,11 +24,14 @@ lab-engine: $(VENV)/ready ## A Docker Engine for the tests, where none answers
 test: check lab-engine    ## All checks and tests, on real Docker and real Kubernetes
 	deploy/test-packages.sh
 	fairlead images build
-	timeout 1500 pytest tests/unit tests/contract tests/integration
-	timeout 2400 pytest tests/end_to_end
+	timeout 1500 pytest -m 'not long' tests/unit tests/contract tests/integration
+	timeout 2400 pytest -m 'not long' tests/end_to_end
+	fairlead lab down
 
 test-all: test            ## `make test` and what takes longer
-	HYPOTHESIS_PROFILE=long timeout 3600 pytest tests/unit -m 'not engine'
+	HYPOTHESIS_PROFILE=long timeout 5400 pytest tests/unit tests/contract tests/integration
+	timeout 5400 pytest -m long tests/end_to_end
+	fairlead lab down
 
 check: $(VENV)/ready      ## Style, types, layers, wire format
 	ruff check .
