@@ -127,7 +127,9 @@ class EngineHandle:
             return call
 
         async def ask(*arguments: Any) -> Any:
-            return await asyncio.shield(self._daemon.start(self._carry_out(name, call, arguments)))
+            carried_out = self._daemon.start(self._carry_out(name, call, arguments))
+            carried_out.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left
+            return await asyncio.shield(carried_out)
 
         return ask
 
@@ -141,6 +143,10 @@ class EngineHandle:
             self._story.tell(self._engine.name, f"refuses {name}: {error}")
             raise
         if name not in ("containers", "has_image", "engine", "logs"):
-            self._story.tell(self._engine.name, self._engine.calls[-1])
+            self._story.tell(self._engine.name, f"{name} {' '.join(_said(argument) for argument in arguments)}")
         await asyncio.sleep(self._delay())
         return result
+
+
+def _said(argument: Any) -> str:
+    return argument.component if isinstance(argument, TaskSpec) else str(argument).removeprefix("0" * 60)

@@ -31,7 +31,7 @@ from fairlead_testing.simulation.server import SimulatedServer
 from fairlead_testing.simulation.story import Story
 from fairlead_testing.stores import counted_bytes
 from fairlead_testing.virtual_time import virtually
-from fairlead_wire.assignment import Assignment, RemovalKind
+from fairlead_wire.assignment import Assignment, RemovalKind, normalised
 from fairlead_wire.channels import Credentials
 from fairlead_wire.facts import Facts
 from fairlead_wire.identity import Role
@@ -62,7 +62,7 @@ class SimulatedFleet:
     story: Story = field(default_factory=Story)
     breaches: list[str] = field(default_factory=list)
     objects: FakeObjects = field(default_factory=FakeObjects)
-    _removals: dict[str, dict[str, float]] = field(default_factory=dict)
+    _issued: dict[str, dict[int, Assignment]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         random = self._stream("fleet")
@@ -152,9 +152,10 @@ class SimulatedFleet:
             self.controller.server,
             self.objects,
             lambda: any(each.engine.runs("kube-apiserver") for each in self.servers),
-            self.schedule.skews[number],
+            skew=self.schedule.skews[number],
         )
         server.engine.may_remove = lambda held: self._why_not(server, held)
+        server.holds = lambda assignment: self._holds(server, assignment)
         return server
 
     def _enrolled(self, repositories: Repositories) -> None:
@@ -174,16 +175,23 @@ class SimulatedFleet:
 
     def _assigned(self, node_id: str, assignment: Assignment) -> None:
         self.story.tell("database", f"{node_id} is to hold revision {assignment.revision}")
-        moment = asyncio.get_running_loop().time()
-        for removal in assignment.removals:
-            if removal.kind is RemovalKind.TASK:
-                self._removals.setdefault(node_id, {})[removal.name] = moment
+        issued = self._issued.setdefault(node_id, {})
+        if assignment.revision <= max(issued, default=-1):
+            self._breach(f"{node_id}: revision {assignment.revision} was stored after {max(issued)}")
+        issued[assignment.revision] = assignment
+
+    def _holds(self, server: SimulatedServer, assignment: Assignment) -> None:
+        issued = self._issued.get(server.identity.node_id, {}).get(assignment.revision, Assignment())
+        if normalised(issued) != normalised(assignment):
+            self._breach(f"{server.name} holds a revision {assignment.revision} that nobody has issued")
 
     def _why_not(self, server: SimulatedServer, held: Held) -> str:
+        """Why this container may not be removed now: nothing told its agent so, and it has no other beside it."""
         if any(each.component == held.component and each.id != held.id for each in server.engine.all()):
             return ""
-        told = self._removals.get(server.identity.node_id, {}).get(held.component, -1.0)
-        return "" if told >= server.engine.born.get(held.id, 0.0) else "and nothing said that it should go"
+        told = server.loop.view.assignment.removals
+        named = any(removal.kind is RemovalKind.TASK and removal.name == held.component for removal in told)
+        return "" if named else "and nothing said that it should go"
 
 
 def simulate(schedule: Schedule, disk: Callable[[], Transactions] = TableStore) -> Verdict:

@@ -24,7 +24,6 @@ from fairlead_testing.simulation.server import SimulatedServer
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.task import TaskState
 
-
 _WELL = frozenset(state.word for state in TaskState if state.settled)
 
 

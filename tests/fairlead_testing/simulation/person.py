@@ -54,7 +54,7 @@ class Person:
 
     async def carry_out(self, intent: Intent) -> None:
         """Returns when the controller has acknowledged it."""
-        while not await self._ask(intent, self._request_id()):
+        while not await self._ask(intent, self._request_id()):  # noqa: ASYNC110 — an answer is asked for again, on virtual time
             await asyncio.sleep(1.0)
         self.acknowledged = intent
         what = f"revision {self.revision} is acknowledged" if intent.spec_yaml else "the deletion is acknowledged"

@@ -31,6 +31,7 @@ from fairlead_testing.simulation.process import Process
 from fairlead_testing.simulation.story import Story
 from fairlead_testing.simulation.ticks import TICK, to_tick
 from fairlead_testing.simulation.wire import Channel, Link, Peer, Server
+from fairlead_wire.assignment import Assignment
 from fairlead_wire.channels import Credentials
 from fairlead_wire.facts import Facts
 
@@ -65,6 +66,7 @@ class SimulatedServer:
     controller: Callable[[], Server | None]
     objects: FakeObjects
     some_apiserver: Callable[[], bool] = lambda: True
+    holds: Callable[[Assignment], None] = lambda assignment: None
     skew: float = 0.0
     slowness: float = 1.0
     duplicating: bool = False
@@ -80,6 +82,7 @@ class SimulatedServer:
     process: Process = field(init=False)
     loop: Loop = field(init=False)
     _warm: dict[str, float] = field(default_factory=dict)
+    _held: Assignment = field(default_factory=Assignment)
 
     def __post_init__(self) -> None:
         self.link = Link(self._message_delay)
@@ -175,6 +178,9 @@ class SimulatedServer:
             validate_instructions(view, instructions)
         except AssertionError as error:
             self.breach(f"{self.name}: {error}")
+        if view.assignment is not self._held:
+            self._held = view.assignment
+            self.holds(view.assignment)
         for instruction in instructions:
             if not isinstance(instruction, RunProbe):
                 self.instructions += 1

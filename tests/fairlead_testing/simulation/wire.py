@@ -106,17 +106,27 @@ class Link:
         self.is_cut = True
 
     def mend(self) -> None:
+        """What was held up arrives, also the news of an end."""
         self.is_cut = False
-        for call in list(self.calls):
+        for call in self._open():
             call.up.flush()
             call.down.flush()
+            if call.down.ending is not None:
+                asyncio.get_running_loop().call_later(self.delay(), call.abandon)
 
     def lose(self, client_after: float, server_after: float) -> None:
         """All connections break; each side notices after so many seconds, until when it still receives."""
         loop = asyncio.get_running_loop()
-        for call in list(self.calls):
+        for call in self._open():
             loop.call_later(client_after, call.down.end, BROKEN)
             loop.call_later(server_after, call.abandon)
+
+    def add(self, call: Call) -> None:
+        self.calls = [*self._open(), call]
+
+    def _open(self) -> list[Call]:
+        """Those of which some side does not know yet that they are over."""
+        return [call for call in self.calls if call.up.ending is None or call.down.ending is None]
 
 
 class Call:
@@ -127,19 +137,14 @@ class Call:
         self.up, self.down = Lane(link), Lane(link)
         self.handler: asyncio.Task[None] | None = None
         self.abandoned = False
-        link.calls.append(self)
+        link.add(self)
 
     def abandon(self) -> None:
         """The server learns that nobody listens any more."""
         self.abandoned = True
-        self.forget()
         self.up.end(BROKEN)
         if self.handler is not None:
             self.handler.cancel()
-
-    def forget(self) -> None:
-        if self in self.link.calls:
-            self.link.calls.remove(self)
 
 
 @dataclass(frozen=True)
@@ -238,7 +243,6 @@ class Server:
         self._process.check()
         call.down.put(ending)
         call.up.end(ending)
-        call.forget()
 
     async def _handler(self, method: str) -> Any:
         async def innermost(details: Details) -> Any:
@@ -360,7 +364,7 @@ class Channel:
             if call.link.is_cut:
                 return  # nobody answers; whoever waits has a deadline
             if server is None:
-                call.forget()
+                call.up.end(REFUSED)
                 call.down.end(REFUSED)
             else:
                 begin(server)
