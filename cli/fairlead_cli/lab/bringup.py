@@ -8,6 +8,7 @@ from fairlead_cli.lab import (
     cluster,
     controller_process,
     engine,
+    front,
     images,
     install,
     kubectl,
@@ -183,7 +184,7 @@ def install_agent(lab: Lab, node: str, stock: images.Stock, say: Say) -> str:
 def find_kubectl() -> str | None:
     """Whether there is a kubectl."""
     found = kubectl.find()
-    return str(found) if found else None
+    return front.shorter(found) if found else None
 
 
 def find_cluster(lab: Lab) -> str | None:

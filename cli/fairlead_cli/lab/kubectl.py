@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from fairlead_cli.lab import front
 from fairlead_cli.lab.images import builder
 from fairlead_cli.lab.processes import LabError, attempt
 from fairlead_cli.lab.spec import SPEC, kubernetes_minor
@@ -53,4 +54,4 @@ def ensure(say: Say) -> str:
         shutil.copy(builder(say).binary("kubectl"), fresh)
         fresh.chmod(0o755)
         fresh.replace(BESIDE)
-    return str(program())
+    return front.shorter(program())
