@@ -42,6 +42,9 @@ check: $(VENV)/ready      ## Style, types, layers, wire format
 	python deploy/check_generated.py
 	python deploy/check_constraints.py
 
+bench: lab-engine        ## Measures the budgets on a lab of its own and rewrites docs/benchmarks.md
+	PYTHONPATH=tests timeout 3600 python -m benchmarks
+
 proto: $(VENV)/ready      ## Remakes the generated modules beside the .proto files
 	cd proto && $(PROTOC) --python_out=. --mypy_out=quiet:. --grpc_python_out=. --mypy_grpc_out=quiet:. $(PROTO_FILES)
 

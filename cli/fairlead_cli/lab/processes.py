@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock, Timer
+from threading import Event, Lock, Thread, Timer
 
 from fairlead_wire.errors import FairleadError
 
@@ -177,6 +177,8 @@ def start_detached(words: Sequence[str | Path], log: Path, env: Mapping[str, str
             env={**os.environ, **(env or {})},
             cwd="/",
         )
+    # Should it end while we still run, somebody has to take note, or it stays behind as a zombie.
+    Thread(target=process.wait, daemon=True, name=f"waits for {process.pid}").start()
     return process.pid
 
 
