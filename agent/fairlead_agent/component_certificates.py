@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -20,13 +22,21 @@ def state_of(spec: CertificateSpec, certificate_pem: bytes, key_pem: bytes, wall
     if certificate_pem == _ABSENT or key_pem == _ABSENT:
         return CertificateState(good=False, spec=spec, at=at)
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_pem)
-        belongs = certificate.public_key() == load_key(key_pem).public_key()
+        state, said = _read(spec, certificate_pem, key_pem)
     except ValueError:
         return CertificateState(good=False, spec=spec, at=at)
+    return replace(state, good=state.present and wall < state.not_after and said, at=at)
+
+
+@lru_cache(maxsize=256)
+def _read(spec: CertificateSpec, certificate_pem: bytes, key_pem: bytes) -> tuple[CertificateState, bool]:
+    """What does not depend on the time, and whether it says what is planned. Remembered, because the same files are
+    looked at every few seconds. Raises ValueError for what is no certificate or key."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    belongs = certificate.public_key() == load_key(key_pem).public_key()
     first, last = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
-    good = belongs and wall < last and says(certificate, spec)
-    return CertificateState(good, belongs, first, last, digest(certificate_pem), at, spec)
+    state = CertificateState(False, belongs, first, last, digest(certificate_pem), spec=spec)
+    return state, says(certificate, spec)
 
 
 def says(certificate: x509.Certificate, spec: CertificateSpec) -> bool:

@@ -12,6 +12,7 @@ import grpc
 
 from fairlead.agent.v1 import session_pb2
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub
+from fairlead_agent.cancelling import is_cancelled
 from fairlead_agent.effects import RelayTargets
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
@@ -91,6 +92,11 @@ class Connection:
             answer = await CertificateServiceStub(channel).IssueCertificates(message, timeout=ISSUE_SECONDS)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            # gRPC's way of saying that the channel was closed meanwhile; nobody has cancelled us.
+            raise Unreachable("The session ended before the controller had signed.", "It is asked again.") from None
         return {item.path: item.certificate.encode() for item in answer.certificates}
 
     async def _one_session(self, identity: Identity, endpoint: str, upkeep: Upkeep) -> tuple[Session | None, Identity]:

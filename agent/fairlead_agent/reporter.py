@@ -65,13 +65,12 @@ class Reporter:
     def _stamped(self, item: Observation, stamp: int) -> Observation:
         """What is no news keeps the moment at which it was."""
         before = self.newest.get(item.identity)
-        if before is not None and _news(before) == _news(item):
+        if before is not None and _same_news(before, item):
             return before
         return replace(item, observed_ms=stamp)
 
     def _pending(self) -> list[Observation]:
-        told = self._told
-        return [item for key, item in self.newest.items() if key not in told or _news(told[key]) != _news(item)]
+        return [item for key, item in self.newest.items() if not _same_news(self._told.get(key), item)]
 
     def _numbered(self, observation: Observation) -> Observation:
         self._sequence += 1
@@ -79,5 +78,14 @@ class Reporter:
         return replace(observation, sequence=self._sequence)
 
 
-def _news(item: Observation) -> tuple[str, TaskState, str, int]:
-    return item.hash, item.state, item.message, item.restarts
+def _same_news(before: Observation | None, item: Observation) -> bool:
+    """Mostly they are the very same object, which is all that has to be looked at."""
+    if before is item:
+        return True
+    return (
+        before is not None
+        and before.state is item.state
+        and before.hash == item.hash
+        and before.message == item.message
+        and before.restarts == item.restarts
+    )

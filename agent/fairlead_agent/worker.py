@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fairlead_agent.cancelling import is_cancelled
 from fairlead_agent.effects import Host, HostFailure, Objects, Prober
 from fairlead_agent.instructions import (
     ApplyObject,
@@ -83,6 +84,11 @@ class Worker:
             return Failed(instruction, f"took longer than {instruction.deadline:.0f} s")
         except (RuntimeFailure, HostFailure, FairleadError, OSError) as error:
             return Failed(instruction, str(error), _kind(error))
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            # Some library gave up inside. Without an outcome the lane would be taken for ever.
+            return Failed(instruction, "was broken off")
         except Exception:
             # A bug of ours must not stop the upkeep of everything else on the node.
             _log.exception("unexpected error in %s", type(instruction).__name__)

@@ -71,12 +71,14 @@ class FakeSession:
 @dataclass
 class FakeController:
     """`generation`, `heartbeat_ms`: what it welcomes with; `silent`: it never does; `refusal`: what Enroll answers;
-    `held`: the assignment that the next session begins with; `calls`: how many of each RPC."""
+    `held`: the assignment that the next session begins with; `calls`: how many of each RPC; `unsigning`: what it is
+    asked to sign is left lying."""
 
     now: float = field(default_factory=time.time)
     generation: int = 1
     heartbeat_ms: int = 60_000
     silent: bool = False
+    unsigning: bool = False
     refusal: FairleadError | None = None
     held: Assignment = field(default_factory=Assignment)
     authority: FleetAuthority = field(init=False)
@@ -236,6 +238,8 @@ class _Certificates(CertificateServiceServicer):
         self, request: session_pb2.IssueCertificatesRequest, context: Any
     ) -> session_pb2.IssueCertificatesResponse:
         await self._controller.called("IssueCertificates")
+        if self._controller.unsigning:
+            await asyncio.Event().wait()
         signed = await self._controller.issuer.issue(request.cluster, [(i.path, i.csr) for i in request.requests])
         issued = [session_pb2.IssuedCertificate(path=path, certificate=pem.decode()) for path, pem in signed.items()]
         return session_pb2.IssueCertificatesResponse(certificates=issued)

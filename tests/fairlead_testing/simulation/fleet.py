@@ -38,7 +38,8 @@ from fairlead_wire.identity import Role
 
 # Virtual seconds after the last fault in which everything has to be as it should.
 BOUND = 600.0
-MOST_SERVERS = 5
+# And so long it has to stay so.
+QUIET = 6.0
 
 
 class Broken(AssertionError):
@@ -90,7 +91,7 @@ class SimulatedFleet:
             await self._live(1.0)
         self.faults.calm()
         await self._converge(wishes)
-        await self._live(12.0)
+        await self._live(QUIET)
         if missing := self.judge.missing(self.schedule.intents[-1]):
             raise Broken(f"it did not stay so: {missing}")
         for lost in self.judge.lost():
@@ -194,15 +195,22 @@ class SimulatedFleet:
         return "" if named else "and nothing said that it should go"
 
 
-def simulate(schedule: Schedule, disk: Callable[[], Transactions] = TableStore) -> Verdict:
-    """Runs it on virtual time. Never raises Broken: the verdict says it."""
+def simulate(
+    schedule: Schedule,
+    disk: Callable[[], Transactions] = TableStore,
+    spoil: Callable[[SimulatedFleet], None] = lambda fleet: None,
+) -> Verdict:
+    """Runs it on virtual time. Never raises Broken: the verdict says it. `spoil` may break what it likes."""
     with unexpected_errors() as errors:
-        verdict = virtually(_verdict(schedule, disk))
+        verdict = virtually(_verdict(schedule, disk, spoil))
     return replace(verdict, broken=verdict.broken or next(iter(errors), ""))
 
 
-async def _verdict(schedule: Schedule, disk: Callable[[], Transactions]) -> Verdict:
+async def _verdict(
+    schedule: Schedule, disk: Callable[[], Transactions], spoil: Callable[[SimulatedFleet], None]
+) -> Verdict:
     fleet, broken = SimulatedFleet(schedule, disk()), ""
+    spoil(fleet)
     try:
         await fleet.run()
     except Broken as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fairlead_agent.runtime.port import ContainerStatus
+from fairlead_controller.model.cluster_spec import ClusterSpec
 from fairlead_controller.model.node import Fleet
 from fairlead_controller.model.operation import Operation, OperationState
 from fairlead_controller.model.snapshot import Cluster, Snapshot
@@ -73,7 +75,7 @@ class Judge:
 
     def _not_as_declared(self, cluster: Cluster, last: Intent) -> Iterator[str]:
         files = dict(last.files)
-        if cluster.spec != parse(last.spec_yaml, files, "cluster.yaml") or dict(cluster.files) != files:
+        if cluster.spec != _spec(last) or dict(cluster.files) != files:
             yield f"revision {cluster.revision} is not what was acknowledged last"
         if cluster.revision != self.person.revision:
             yield f"revision {cluster.revision} is there, {self.person.revision} was acknowledged last"
@@ -110,6 +112,11 @@ class Judge:
     def data_kept(self, intents: Sequence[Intent]) -> bool:
         """Whether etcd's data is there, unless someone said that it should go."""
         return any(intent.destroy_data for intent in intents) or DATA in self.servers[0].host.files
+
+
+@lru_cache(maxsize=4)
+def _spec(intent: Intent) -> ClusterSpec:
+    return parse(intent.spec_yaml, dict(intent.files), "cluster.yaml")
 
 
 def _files(server: SimulatedServer, wanted: Assignment) -> Iterator[str]:

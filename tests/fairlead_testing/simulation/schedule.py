@@ -10,7 +10,7 @@ from fairlead_controller.plan import catalogue
 from fairlead_testing.simulation.person import Intent
 
 # Faults end here at the latest, in virtual seconds.
-CALM = 90.0
+CALM = 60.0
 _FORWARD = ("/etc/resolv.conf", "192.0.2.53")
 _SPEC = """\
 apiVersion: fairlead/v1
@@ -103,13 +103,13 @@ KINDS: Mapping[str, tuple[int, float]] = {
     "kill_controller": (5, 15.0),
     "kill_controller_at": (6, 15.0),
     "drop": (6, 20.0),
-    "cut": (4, 45.0),
+    "cut": (4, 40.0),
     "slow": (3, 30.0),
     "slow_controller": (2, 30.0),
     "duplicate": (3, 40.0),
     "fill_disk": (4, 30.0),
     "fill_database": (3, 20.0),
-    "crash": (5, 30.0),
+    "crash": (5, 25.0),
     "remove": (6, 0.0),
     "stop": (3, 0.0),
     "edit": (3, 0.0),
@@ -123,7 +123,7 @@ COMPONENTS = (*catalogue.CONTROL_PLANE, *catalogue.EVERYWHERE)
 
 def generate(seed: int) -> Schedule:
     random = Random(seed)
-    servers = random.choice((1, 1, 1, 1, 2, 2, 2, 3, 4, 5))
+    servers = random.choices((1, 2, 3, 4, 5), (50, 28, 12, 5, 5))[0]
     skews = tuple(random.choice((0.0, 0.0, random.uniform(-3000, 3000))) for _ in range(servers))
     faults = sorted((_fault(random, servers) for _ in range(random.randint(0, 10))), key=lambda fault: fault.at)
     return Schedule(seed, skews, tuple(_intents(random)), tuple(faults))
@@ -133,7 +133,7 @@ def _fault(random: Random, servers: int) -> Fault:
     kinds = list(KINDS)
     what = random.choices(kinds, [KINDS[kind][0] for kind in kinds])[0]
     # Most of what is to go wrong goes wrong while something is under way.
-    at = random.uniform(0.1, random.choice((4.0, 15.0, CALM * 0.7)))
+    at = random.uniform(0.1, random.choice((4.0, 15.0, CALM * 0.8)))
     seconds = min(random.uniform(0.2, 1.0) * KINDS[what][1], CALM - at)
     number = random.randint(1, random.choice((20, 80, 160)))
     return Fault(at, what, random.randrange(servers), seconds, number, random.choice(COMPONENTS))
@@ -142,7 +142,7 @@ def _fault(random: Random, servers: int) -> Fault:
 def _intents(random: Random) -> list[Intent]:
     wish = Wish(workers=random.choice(("all", "all", "half", "none")))
     intents = [wish.at(0.2)]
-    for _ in range(random.choice((0, 0, 1, 1, 1, 2, 3, 4))):
+    for _ in range(random.choice((0, 0, 1, 1, 1, 2, 3))):
         at = intents[-1].at + random.choice((random.uniform(0.2, 3.0), random.uniform(3.0, 25.0)))
         if intents[-1].spec_yaml and random.random() < 0.15:
             intents.append(Intent(at, destroy_data=random.random() < 0.5))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-TICK = 0.02
+TICK = 0.05
 # Whoever asks again and again is answered on one of these: then all probes of a server soon go together.
-PROBE_TICK = 0.5
+PROBE_TICK = 1.0
 
 
 def to_tick(moment: float, tick: float = TICK) -> float:

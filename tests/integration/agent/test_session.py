@@ -88,6 +88,16 @@ async def test_a_full_disk_keeps_the_session_and_what_it_could_not_take_is_held_
         assert len(controller.sessions) == 1
 
 
+async def test_a_signature_that_was_asked_for_in_a_session_that_ended_is_asked_for_in_the_next(tmp_path: Path) -> None:
+    controller = FakeController(held=assignment(uses(ETCD, CERTIFICATE), CERTIFICATE), unsigning=True)
+    async with running(controller), connected(controller.enrolment, tmp_path, "etcd:1", token=controller.token()):
+        await controller.until(lambda: controller.calls.get("IssueCertificates"))
+        controller.unsigning = False
+        controller.session.end()
+        await controller.until_session(2)
+        await controller.until_state(Subject.TASK, "etcd", TaskState.HEALTHY)
+
+
 async def test_the_next_session_is_told_everything_again(tmp_path: Path) -> None:
     controller = FakeController(held=assignment(ETCD))
     async with running(controller), connected(controller.enrolment, tmp_path, "etcd:1", token=controller.token()):

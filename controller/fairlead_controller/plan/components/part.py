@@ -52,20 +52,24 @@ def secret(node: NodeContext, path: str) -> FileSpec:
     return FileSpec.of(path, content, secret=True)
 
 
+@lru_cache(maxsize=1024)
 def same(path: str, propagation: Propagation = Propagation.PRIVATE) -> Mount:
     """A host directory at its own path, to be written to."""
     return Mount(path, path, read_only=False, propagation=propagation)
 
 
+@lru_cache(maxsize=1024)
 def read_only(*directories: str) -> tuple[Mount, ...]:
     """Host directories at their own paths, to be read."""
     return tuple(Mount(path, path, read_only=True) for path in directories)
 
 
+@lru_cache(maxsize=1024)
 def local_http(port: int, path: str, start_seconds: int) -> Probe:
     return Probe(ProbeKind.HTTP, "127.0.0.1", port, path, start_timeout_ms=start_seconds * 1000)
 
 
+@lru_cache(maxsize=1024)
 def local_https(port: int, path: str, start_seconds: int) -> Probe:
     """Verified with the cluster's authority."""
     return Probe(
