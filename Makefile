@@ -25,13 +25,13 @@ test: check lab-engine    ## All checks and tests, on real Docker and real Kuber
 	deploy/test-packages.sh
 	fairlead images build
 	timeout 1500 pytest -m 'not long' tests/unit tests/contract tests/integration
-	timeout 2400 pytest -m 'not long' tests/end_to_end
+	timeout 2400 pytest -m 'not long' tests/end_to_end --ignore tests/end_to_end/faults
 	fairlead lab down
 
-test-all: test            ## `make test` and what takes longer
+test-all: test            ## `make test` and what takes longer: faults, thousands of simulated schedules
 	HYPOTHESIS_PROFILE=long timeout 5400 pytest tests/unit tests/contract tests/integration
-	timeout 5400 pytest -m long tests/end_to_end
-	fairlead lab down
+	FAIRLEAD_SCHEDULES=10000 timeout 5400 pytest tests/simulation
+	timeout 5400 pytest tests/end_to_end/faults
 
 check: $(VENV)/ready      ## Style, types, layers, wire format
 	ruff check .

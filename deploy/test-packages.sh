@@ -1,9 +1,8 @@
 #!/bin/sh
-# What the tests use of Debian beside Docker: packet filters and network namespaces, a compiler for tiny images,
-# faketime for clocks that are wrong.
+# What the tests use of Debian beside Docker: packet filters and network namespaces, a compiler for tiny images and for a shifted clock.
 set -eu
 missing=
-for pair in nft:nftables iptables:iptables ip:iproute2 nsenter:util-linux gcc:gcc faketime:faketime; do
+for pair in nft:nftables iptables:iptables ip:iproute2 nsenter:util-linux gcc:gcc; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0

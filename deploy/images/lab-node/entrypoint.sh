@@ -4,6 +4,7 @@
 # What may be put in before the start (bind mount, or `docker cp` into the created container):
 #   /etc/docker/daemon.json              dockerd's own configuration: mirrors, log options, …
 #   /usr/local/bin/fairlead-lab-runtime  an OCI runtime that becomes dockerd's default
+# dockerd runs under a supervisor: `pkill dockerd` inside is a restart of it, `docker restart` of the node a reboot.
 # What it wants mounted: /var/lib/docker (a volume: overlay on overlay does not work), /run and /tmp as tmpfs.
 # Arguments are handed on to dockerd. The container's time to stop is dockerd's: give `docker stop` 20 s or more.
 set -eu
@@ -50,6 +51,25 @@ if [ -x "$runtime" ]; then
     unless_set runtimes --add-runtime "fairlead=$runtime"
     unless_set default-runtime --default-runtime fairlead
 fi
-# Split on purpose: no setting of ours has a blank in it.
-# shellcheck disable=SC2086
-exec dockerd $arguments "$@"
+
+# What systemd does for a server's dockerd: it comes back when it ends, and SIGTERM is the server's shutdown.
+# One that gives up by itself (a bad setting, say: its code is neither 0 nor a signal's) ends the server too.
+daemon=
+stopping=
+trap 'stopping=yes; kill -TERM "$daemon" 2>/dev/null || true' TERM INT
+while true; do
+    # Split on purpose: no setting of ours has a blank in it.
+    # shellcheck disable=SC2086
+    dockerd $arguments "$@" &
+    daemon=$!
+    [ -z "$stopping" ] || kill -TERM "$daemon"
+    code=0
+    while kill -0 "$daemon" 2>/dev/null; do
+        code=0
+        wait "$daemon" || code=$? # a signal ends the waiting, not dockerd
+    done
+    if [ -n "$stopping" ] || { [ "$code" -ne 0 ] && [ "$code" -le 128 ]; }; then
+        exit "$code"
+    fi
+    rm -f /var/run/docker.pid # a killed dockerd's; containerd and the containers may live on
+done
