@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from fairlead_controller.model.operation import Operation, OperationState
 from fairlead_controller.store.faults import StorageFault
 from fairlead_controller.store.port import Repositories
 from fairlead_testing.simulation.process import Process
@@ -39,13 +40,16 @@ class TableStore:
 
 @dataclass
 class Database:
-    """`full`: nothing can be written. `assigned` hears of every assignment that a commit has changed."""
+    """`full`: nothing can be written. `assigned` hears of every assignment that a commit has changed, `settled` of
+    every operation that it has ended."""
 
     disk: Transactions
     full: bool = False
     commits: int = 0
     assigned: Callable[[str, Assignment], None] = lambda node_id, assignment: None
+    settled: Callable[[Operation], None] = lambda operation: None
     committed: Callable[[int], None] = lambda number: None
+    _ended: set[str] = field(default_factory=set)
     _told: dict[str, Assignment] = field(default_factory=dict)
     _busy_until: float = 0.0
 
@@ -64,16 +68,25 @@ class Database:
             raise StorageFault("The disk of the controller is full: nothing was changed.", "Free some space there.")
         result = self.disk.now(work)
         self.commits += 1
-        for node_id, assignment in self.disk.now(_assignments).items():
-            if self._told.get(node_id) != assignment:
-                self._told[node_id] = assignment
-                self.assigned(node_id, assignment)
+        self._tell()
         self.committed(self.commits)
         return result
 
+    def _tell(self) -> None:
+        assignments, operations = self.disk.now(_changeable)
+        for node_id, assignment in assignments.items():
+            if self._told.get(node_id) != assignment:
+                self._told[node_id] = assignment
+                self.assigned(node_id, assignment)
+        for operation in operations:
+            if operation.state is not OperationState.RUNNING and operation.id not in self._ended:
+                self._ended.add(operation.id)
+                self.settled(operation)
 
-def _assignments(repositories: Repositories) -> dict[str, Assignment]:
-    return {node.id: repositories.assignments.get(node.id) for node in repositories.nodes.all()}
+
+def _changeable(repositories: Repositories) -> tuple[dict[str, Assignment], tuple[Operation, ...]]:
+    held = {node.id: repositories.assignments.get(node.id) for node in repositories.nodes.all()}
+    return held, repositories.operations.all()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from random import Random
 from fairlead_agent.identity_store import Identity
 from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord
 from fairlead_controller.model.node import Node
-from fairlead_controller.model.operation import OperationState
+from fairlead_controller.model.operation import Operation, OperationKind, OperationState
 from fairlead_controller.pki.cluster import new_authorities
 from fairlead_controller.ports import Clock
 from fairlead_controller.store.port import Repositories
@@ -75,7 +75,7 @@ class SimulatedFleet:
         self.faults = Faults(self.servers, self.controller, random, self.story)
         self.judge = Judge(self.database, self.servers, self.person)
         self.database.now(self._enrolled)
-        self.database.assigned = self._assigned
+        self.database.assigned, self.database.settled = self._assigned, self._settled
 
     async def run(self) -> None:
         """Raises Broken."""
@@ -180,6 +180,16 @@ class SimulatedFleet:
         if assignment.revision <= max(issued, default=-1):
             self._breach(f"{node_id}: revision {assignment.revision} was stored after {max(issued)}")
         issued[assignment.revision] = assignment
+
+    def _settled(self, operation: Operation) -> None:
+        """What is told as done is done. Objects are what no fault takes away in between."""
+        self.story.tell("database", f"{operation.kind} of revision {operation.revision} has {operation.state}")
+        if operation.kind is not OperationKind.APPLY or operation.state is not OperationState.SUCCEEDED:
+            return
+        for issued in self._issued.values():
+            for spec in issued[max(issued)].objects:
+                if self.objects.held.get(spec.path) != spec.manifest:
+                    self._breach(f"revision {operation.revision} is told as carried out without the object {spec.name}")
 
     def _holds(self, server: SimulatedServer, assignment: Assignment) -> None:
         issued = self._issued.get(server.identity.node_id, {}).get(assignment.revision, Assignment())

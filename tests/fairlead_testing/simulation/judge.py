@@ -110,8 +110,9 @@ class Judge:
         yield from _files(server, wanted)
 
     def data_kept(self, intents: Sequence[Intent]) -> bool:
-        """Whether etcd's data is there, unless someone said that it should go."""
-        return any(intent.destroy_data for intent in intents) or DATA in self.servers[0].host.files
+        """Whether etcd's data is there, if there ever was any and nobody said that it should go."""
+        allowed = any(intent.destroy_data for intent in intents)
+        return allowed or all(DATA in server.host.files for server in self.servers if server.had_data)
 
 
 @lru_cache(maxsize=4)

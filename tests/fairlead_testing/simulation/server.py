@@ -22,6 +22,7 @@ from fairlead_agent.reporter import Reporter
 from fairlead_agent.session import Greeting
 from fairlead_agent.view import View
 from fairlead_agent.worker import Worker
+from fairlead_controller.plan import catalogue
 from fairlead_testing.agent_bench import EPOCH
 from fairlead_testing.fake_host import FakeFile, FakeHost, FakeObjects, FakePolicy
 from fairlead_testing.fake_runtime import Held
@@ -74,6 +75,7 @@ class SimulatedServer:
     kill_seconds: float = 1.0
     instructions: int = 0
     running: bool = False
+    had_data: bool = False
     link: Link = field(init=False)
     engine: WatchedEngine = field(init=False)
     host: FakeHost = field(init=False)
@@ -214,5 +216,6 @@ class SimulatedServer:
 
     def _started(self, held: Held) -> None:
         self._warm[held.id] = self.steady() + self.random.uniform(0.05, 1.5)
-        if held.component == "etcd":
-            self.host.files.setdefault(DATA, FakeFile(b"all of the cluster"))
+        if held.component == catalogue.ETCD and DATA not in self.host.files:
+            self.host.files[DATA], self.had_data = FakeFile(b"all of the cluster"), True
+            self.objects.held.clear()  # it starts without any
