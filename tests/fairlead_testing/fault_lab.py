@@ -33,7 +33,7 @@ COMPONENTS = frozenset(
 # Beside other work on two cores; each wait ends as soon as its condition holds.
 WAIT_SECONDS = 150.0
 CALL_SECONDS = 60.0
-_SHOWN = '{{index .Config.Labels "fairlead.component"}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}'
+_SHOWN = '{{index .Config.Labels "fairlead.component"}} {{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}'
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,18 @@ class FaultLab:
         return outer.in_node(self.node, script, timeout=CALL_SECONDS).ok
 
     def runs(self) -> dict[str, Run]:
-        """The runs of all components, also of those that are down; none while Docker does not answer."""
+        """The runs of all components, also of those that are down; none while Docker does not answer.
+
+        A predecessor that is set aside until its successor is healthy has another name, and is left out.
+        """
         listed = f"docker ps -aq --filter label=fairlead.component | xargs -r docker inspect --format '{_SHOWN}'"
         lines = outer.in_node(self.node, f"{listed} 2>/dev/null", timeout=CALL_SECONDS).output.splitlines()
         found = [line.split() for line in lines]
-        names = [words[0] for words in found]
-        assert len(names) == len(set(names)), f"a component has two containers: {names}"
-        return {name: Run(id, started, running == "true") for name, id, started, running in found}
+        return {
+            component: Run(id, started, running == "true")
+            for component, name, id, started, running in found
+            if name == f"/fairlead-{component}"
+        }
 
     def agent(self) -> str:
         """The process id of the agent on the server; "0" while it is down."""
@@ -110,11 +115,12 @@ class FaultLab:
         controller_process.start(self.lab, network.addresses(self.lab))
 
     def kill_controller(self) -> None:
-        """kill -9, and away it is."""
-        process = controller_process.process(self.lab)
+        """kill -9. Its first thread is gone before the others have let go of its ports."""
+        process, host = controller_process.process(self.lab), network.addresses(self.lab).host
         assert process is not None
         os.kill(process, signal.SIGKILL)
-        self.until(lambda: controller_process.process(self.lab) is None, "the controller ends")
+        ports = (controller_process.ENROL_PORT, controller_process.FLEET_PORT)
+        self.until(lambda: not any(controller_process.listens(host, port) for port in ports), "the controller ends")
 
     def fairlead(self, *words: str, timeout: float = CALL_SECONDS) -> str:
         """What a `fairlead` command prints that ends well."""

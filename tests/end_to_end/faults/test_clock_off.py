@@ -51,13 +51,13 @@ def test_sessions_certificates_and_enrolment_work(lab: FaultLab, before: Runs, o
     assert fresh != x509.load_pem_x509_certificate(old.encode())
     assert fresh.not_valid_before_utc < datetime.now(UTC) < fresh.not_valid_after_utc
     assert lab.until_well() == before
-    asyncio.run(new_server(lab))
+    asyncio.run(new_server(lab, f"clock{off}"))
 
 
-async def new_server(lab: FaultLab) -> None:
+async def new_server(lab: FaultLab, name: str) -> None:
     """A server with a right clock enrols, and has a session."""
     token = front.fairlead_json(lab.lab, "token", "create")
-    facts = Facts(hostname="right-clock", address="192.0.2.9")
+    facts = Facts(hostname=name, address="192.0.2.9")
     node_id, identity, endpoint = await enrol(lab.enrolment, token["token"], facts, new_key())
     async with FakeAgent(endpoint, identity, facts).session() as session:
         assert (await session.hello(facts)).node_id == node_id
