@@ -25,10 +25,11 @@ test: check lab-engine    ## All checks and tests, on real Docker and real Kuber
 	deploy/test-packages.sh
 	fairlead images build
 	timeout 1500 pytest -m 'not long' tests/unit tests/contract tests/integration
+	timeout 1500 pytest tests/simulation
 	timeout 2400 pytest -m 'not long' tests/end_to_end --ignore tests/end_to_end/faults
 	fairlead lab down
 
-test-all: test            ## `make test` and what takes longer: faults, thousands of simulated schedules
+test-all: test            ## `make test` and what takes longer: faults, 10,000 simulated schedules
 	HYPOTHESIS_PROFILE=long timeout 5400 pytest tests/unit tests/contract tests/integration
 	FAIRLEAD_SCHEDULES=10000 timeout 5400 pytest tests/simulation
 	timeout 5400 pytest tests/end_to_end/faults

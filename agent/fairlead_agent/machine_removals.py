@@ -36,8 +36,11 @@ def removals(view: View, now: Moment) -> Iterator[Instruction]:
 
 
 def is_done(view: View, removal: Removal) -> bool:
+    """Not so while a container of it is there, or there again: a call that Docker was late with may have made one."""
     state = view.removals.get(removal.key)
-    return state is not None and state.removal == removal
+    if state is None or state.removal != removal:
+        return False
+    return removal.kind is not RemovalKind.TASK or not targets(view, removal)
 
 
 def removal_waits_for(view: View, removal: Removal, now: Moment) -> str:

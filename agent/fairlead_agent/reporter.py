@@ -34,6 +34,9 @@ class Reporter:
 
     def observed(self, revision: int, observations: Iterable[Observation], wall: float) -> None:
         """All that is known now, at assignment `revision`; `wall`: seconds since 1970."""
+        if revision != self._revision:
+            # A new revision may be a new try: what has failed still, or again, is told again.
+            self._told = {key: item for key, item in self._told.items() if item.state is not TaskState.FAILED}
         self._revision = revision
         stamp = int(wall * 1000)
         seen = {item.identity: self._stamped(item, stamp) for item in observations}

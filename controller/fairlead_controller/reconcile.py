@@ -17,6 +17,7 @@ from fairlead_controller.adoption import seen_as_held
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.events import Causes
 from fairlead_controller.feed import Feed
+from fairlead_controller.forgetting import Identity
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.node import Fleet
 from fairlead_controller.model.operation import Operation, Step
@@ -36,6 +37,8 @@ class ObservationMemory(ObservationView, Protocol):
     """What agents last saw, and the forgetting of it."""
 
     def forget(self, node_id: str) -> None: ...
+
+    def forget_subjects(self, node_id: str, identities: frozenset[Identity]) -> None: ...
 
 
 class Wake:
@@ -148,6 +151,8 @@ class ClusterReconciler:
             self._causes.began(begun.move.node_id, begun.move.component, begun.event_id)
         for node_id in sorted(written.released):
             self._observations.forget(node_id)
+        for node_id, identities in written.forgotten.items():
+            self._observations.forget_subjects(node_id, identities)
         for node_id in sorted(written.touched):
             self._sessions.push(node_id)
         if written.operation is not None:

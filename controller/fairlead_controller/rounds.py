@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from fairlead_controller.events import move_begun
+from fairlead_controller.forgetting import Identity, forget, removals_let_go, retries_of, retry
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.move import Move
 from fairlead_controller.model.operation import Operation, OperationState, Step
@@ -46,13 +47,15 @@ class Begun:
 
 @dataclass(frozen=True)
 class Written:
-    """What a round stored. `gone`: the cluster is removed for good."""
+    """What a round stored. `forgotten`: subjects on nodes of which nothing that was seen counts any more; `gone`: the
+    cluster is removed for good."""
 
     touched: frozenset[str] = frozenset()
     released: frozenset[str] = frozenset()
     begun: tuple[Begun, ...] = ()
     operation: Operation | None = None
     gone: bool = False
+    forgotten: Mapping[str, frozenset[Identity]] = field(default_factory=dict)
 
     @property
     def told(self) -> bool:
@@ -110,14 +113,19 @@ def write(repositories: Repositories, round: Round, cause_id: int, at: float) ->
     operation = repositories.operations.running(name)
     cause = operation.cause_id if operation is not None else cause_id
     released = _claim(repositories, round.changes)
-    touched = frozenset(_assign(repositories, round))
+    let_go = removals_let_go(repositories, round.changes)
+    assigned = frozenset(_assign(repositories, round))
+    failures = retry(repositories, round.snapshot, operation, assigned)
+    forgotten = forget(repositories, let_go, failures)
+    retries, touched = retries_of(round.snapshot, failures), assigned | frozenset(failures)
     moved = touched or released or round.changes.claims_added
-    begun = _record(repositories, round, operation, cause, at) if moved else ()
+    moves = (*round.ready, *retries)
+    begun = _record(repositories, name, moves, operation, cause, at) if moved else ()
     gone = _is_gone(repositories, round.snapshot)
-    operation = _settle(repositories, round, operation, bool(moved), gone, at)
+    operation = _settle(repositories, round, operation, bool(moved), bool(failures), gone, at)
     if gone:
         _remove(repositories, name, cause, at)
-    return Written(touched, released, begun, operation, gone)
+    return Written(touched, released, begun, operation, gone, forgotten)
 
 
 def _check(repositories: Repositories, snapshot: Snapshot) -> None:
@@ -153,11 +161,15 @@ def _after(newest: Assignment, assignment: Assignment) -> Assignment:
 
 
 def _record(
-    repositories: Repositories, round: Round, operation: Operation | None, cause: int, at: float
+    repositories: Repositories,
+    name: str,
+    moves: tuple[Move, ...],
+    operation: Operation | None,
+    cause: int,
+    at: float,
 ) -> tuple[Begun, ...]:
-    name = round.snapshot.cluster.name
-    repositories.moves.record(name, operation.id if operation is not None else "", round.ready, at)
-    return tuple(Begun(move, repositories.events.append(move_begun(move, name, cause), at).id) for move in round.ready)
+    repositories.moves.record(name, operation.id if operation is not None else "", moves, at)
+    return tuple(Begun(move, repositories.events.append(move_begun(move, name, cause), at).id) for move in moves)
 
 
 def _is_gone(repositories: Repositories, snapshot: Snapshot) -> bool:
@@ -167,12 +179,18 @@ def _is_gone(repositories: Repositories, snapshot: Snapshot) -> bool:
 
 
 def _settle(
-    repositories: Repositories, round: Round, operation: Operation | None, moved: bool, gone: bool, at: float
+    repositories: Repositories,
+    round: Round,
+    operation: Operation | None,
+    moved: bool,
+    retried: bool,
+    gone: bool,
+    at: float,
 ) -> Operation | None:
     if operation is None:
         return None
-    done = round.progress.done and not moved
-    after = settled(operation, round.snapshot.cluster, done, round.progress.failure, at)
+    done, failure = round.progress.done and not moved, "" if retried else round.progress.failure
+    after = settled(operation, round.snapshot.cluster, done, failure, at)
     if gone and after.state is not OperationState.SUPERSEDED:
         after = replace(operation, state=OperationState.SUCCEEDED, ended_at=at)
     if after.state is not operation.state:

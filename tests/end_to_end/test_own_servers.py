@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,12 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def answers(self) -> bool:
+        """Whether a controller answers this person."""
+        env = {**os.environ, "FAIRLEAD_CONFIG": str(self.config)}
+        line = [str(front.command("fairlead")), "fleet", "show"]
+        return subprocess.run(line, capture_output=True, timeout=60, check=False, env=env).returncode == 0
+
     def json(self, *words: str) -> Any:
         return json.loads(self.fairlead(*words, "-o", "json"))
 
@@ -90,7 +97,8 @@ def test_a_controller_in_a_container_manages_the_server_that_it_runs_on(server: 
     server.shell(documented("mkdir -p ~/.config/fairlead\ndocker run --rm", server.address))
     server.shell(documented("docker run -d --name fairlead-controller", server.address))
     server.take_context()
-    until(lambda: server.json("fleet", "show"), what="the controller answers", timeout=60, advice=lambda: "")
+    logs = partial(server.shell, "docker logs fairlead-controller 2>&1 | tail")
+    until(server.answers, what="the controller answers", timeout=60, advice=logs)
     server.shell(server.json("token", "create", "--cluster", LAB.name)["command"])
     until(
         lambda: [node for node in server.json("node", "ls") if node["state"] == "reachable"],

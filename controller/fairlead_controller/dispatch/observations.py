@@ -95,6 +95,11 @@ class ObservationBook:
         self._pending = [item for item in self._pending if item.node_id != node_id]
         self._causes.forget(node_id)
 
+    def forget_subjects(self, node_id: str, identities: frozenset[Identity]) -> None:
+        """These are done anew there: nothing is known of them until their agent tells of them again."""
+        self._taken[node_id] = _without(self._taken.get(node_id, {}), identities)
+        self._written[node_id] = MappingProxyType(_without(self.of(node_id), identities))
+
     async def flush(self) -> None:
         """Returns when everything taken so far is written and its clusters are woken."""
         while self._pending:
@@ -163,3 +168,7 @@ class ObservationBook:
             _log.exception("observations could not be written; they are kept and tried again")
             return RETRY_SECONDS
         return self._batch_seconds
+
+
+def _without(seen: Mapping[Identity, Observation], identities: frozenset[Identity]) -> dict[Identity, Observation]:
+    return {key: item for key, item in seen.items() if key not in identities}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
@@ -53,5 +54,11 @@ class Crew:
 @contextmanager
 def crew() -> Iterator[Crew]:
     """Fresh interpreters, so that nothing of this one's threads and caches comes along."""
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), _begin) as pool:
         yield Crew(pool)
+
+
+def _begin() -> None:
+    """A simulation makes and drops much; looking for cycles less often saves a sixth of its time."""
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 50)

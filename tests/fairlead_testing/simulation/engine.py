@@ -13,6 +13,7 @@ from typing import Any
 from fairlead_agent.runtime.port import ContainerStatus, EngineAway, NoSuchImage, RuntimeFailure
 from fairlead_testing.fake_runtime import FakeRuntime, Held
 from fairlead_testing.simulation.process import Process
+from fairlead_testing.simulation.schedule import UNLUCKY
 from fairlead_testing.simulation.story import Story
 from fairlead_wire.task import Probe, TaskSpec
 
@@ -92,6 +93,8 @@ class WatchedEngine(FakeRuntime):
         self.go_away()
 
     def _run(self, held: Held) -> None:
+        if held.spec is not None and f"--v={UNLUCKY}" in held.spec.args:
+            self.crashes[held.component] = 1
         super()._run(held)
         self._story.tell(self.name, f"runs {held.name}")
         running = [each for each in self.all() if each.component == held.component and _is_up(each)]

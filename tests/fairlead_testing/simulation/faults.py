@@ -108,6 +108,8 @@ class Faults:
                 server.engine.die(held.name)
         self._later(fault, lambda: server.engine.crashes.pop(fault.component, None))
 
+    crash_long = crash
+
     def remove(self, fault: Fault, server: SimulatedServer) -> None:
         if (there := server.engine.all()) and not server.engine.away:
             server.engine.take_away(self._random.choice(there))

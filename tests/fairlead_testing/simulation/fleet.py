@@ -26,7 +26,7 @@ from fairlead_testing.simulation.judge import Judge
 from fairlead_testing.simulation.logs import unexpected_errors
 from fairlead_testing.simulation.person import CLUSTER, Person
 from fairlead_testing.simulation.process import adopting
-from fairlead_testing.simulation.schedule import CALM, Schedule
+from fairlead_testing.simulation.schedule import Schedule
 from fairlead_testing.simulation.server import SimulatedServer
 from fairlead_testing.simulation.story import Story
 from fairlead_testing.stores import counted_bytes
@@ -38,8 +38,10 @@ from fairlead_wire.identity import Role
 
 # Virtual seconds after the last fault in which everything has to be as it should.
 BOUND = 600.0
-# And so long it has to stay so.
-QUIET = 6.0
+# For so long it has to stay so, or be so again within the other.
+QUIET, SOON = 6.0, 90.0
+# How often a person applies the same again because it failed, and after how many seconds.
+MOST_AGAIN, AGAIN = 4, 20.0
 
 
 class Broken(AssertionError):
@@ -63,6 +65,7 @@ class SimulatedFleet:
     story: Story = field(default_factory=Story)
     breaches: list[str] = field(default_factory=list)
     objects: FakeObjects = field(default_factory=FakeObjects)
+    _told_to_go: dict[str, dict[str, float]] = field(default_factory=dict)
     _issued: dict[str, dict[int, Assignment]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,13 +90,11 @@ class SimulatedFleet:
         wishes = asyncio.create_task(self.person.follow(self.schedule.intents))
         await self.faults.follow(self.schedule.faults)
         quiet = max([fault.at + fault.seconds for fault in self.schedule.faults], default=0.0)
-        while loop.time() < min(quiet, CALM):
+        while loop.time() < quiet:
             await self._live(1.0)
         self.faults.calm()
         await self._converge(wishes)
-        await self._live(QUIET)
-        if missing := self.judge.missing(self.schedule.intents[-1]):
-            raise Broken(f"it did not stay so: {missing}")
+        await self._stay()
         for lost in self.judge.lost():
             raise Broken(lost)
         if not self.judge.data_kept(self.schedule.intents):
@@ -108,24 +109,34 @@ class SimulatedFleet:
             missing = f"the person is told: {self.person.told}{self.judge.waits()}"
             if wishes.done():
                 wishes.result()
-                if not (missing := self.judge.missing(last)) and not (missing := self._failed()):
-                    return
-                if missing.startswith("failed"):
+                if missing := self._failed():
                     await self._again()
+                elif not (missing := self.judge.missing(last)):
+                    return
         raise Broken(f"not converged {BOUND:.0f} s after the last fault: {missing}")
+
+    async def _stay(self) -> None:
+        """Agents notice some faults only now, for example that Docker was away: then it has to be so again soon."""
+        last, bound = self.schedule.intents[-1], asyncio.get_running_loop().time() + SOON
+        await self._live(QUIET)
+        while missing := self.judge.missing(last):
+            if asyncio.get_running_loop().time() > bound:
+                raise Broken(f"it did not stay so: {missing}")
+            await self._live(1.0)
 
     def _failed(self) -> str:
         operation = self.judge.operation()
-        if operation is None or operation.state is OperationState.SUCCEEDED:
+        if operation is None or operation.state is not OperationState.FAILED:
             return ""
         return f"failed: {operation.error}"
 
     async def _again(self) -> None:
         """An operation that a fault has made fail is asked for again, as the person would."""
-        if not self.schedule.faults or self.person.reapplied == 3:
+        if not self.schedule.faults or self.person.reapplied == MOST_AGAIN:
             raise Broken(f"an operation failed: {self._failed()}")
         self.person.reapplied += 1
         await self.person.carry_out(self.schedule.intents[-1])
+        await self._live(AGAIN)
 
     async def _live(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -195,14 +206,21 @@ class SimulatedFleet:
         issued = self._issued.get(server.identity.node_id, {}).get(assignment.revision, Assignment())
         if normalised(issued) != normalised(assignment):
             self._breach(f"{server.name} holds a revision {assignment.revision} that nobody has issued")
+        now = asyncio.get_running_loop().time()
+        self._told_to_go.setdefault(server.name, {}).update(dict.fromkeys(_removed(assignment), now))
 
     def _why_not(self, server: SimulatedServer, held: Held) -> str:
         """Why this container may not be removed now: nothing told its agent so, and it has no other beside it."""
         if any(each.component == held.component and each.id != held.id for each in server.engine.all()):
             return ""
-        told = server.loop.view.assignment.removals
-        named = any(removal.kind is RemovalKind.TASK and removal.name == held.component for removal in told)
-        return "" if named else "and nothing said that it should go"
+        if held.component in _removed(server.loop.view.assignment):
+            return ""
+        told = self._told_to_go.get(server.name, {}).get(held.component, -1.0)
+        return "" if told >= server.engine.born[held.id] else "and nothing said that it should go"
+
+
+def _removed(assignment: Assignment) -> list[str]:
+    return [removal.name for removal in assignment.removals if removal.kind is RemovalKind.TASK]
 
 
 def simulate(

@@ -23,7 +23,7 @@ from fairlead_testing.simulation.engine import STRANGER
 from fairlead_testing.simulation.host import DATA
 from fairlead_testing.simulation.person import CLUSTER, Intent, Person
 from fairlead_testing.simulation.server import SimulatedServer
-from fairlead_wire.assignment import Assignment
+from fairlead_wire.assignment import Assignment, Subject
 from fairlead_wire.task import TaskState
 
 _WELL = frozenset(state.word for state in TaskState if state.settled)
@@ -104,7 +104,8 @@ class Judge:
                 yield f"{server.name}: {name} is {found.status.value}"
             else:
                 seen = snapshot.observed[server.identity.node_id]
-                states = [item.state.word for item in seen.values() if item.name == task.component]
+                tasks = (item for item in seen.values() if item.subject is Subject.TASK)
+                states = [item.state.word for item in tasks if item.name == task.component]
                 if states != ["healthy"]:
                     yield f"{server.name}: {task.component} is seen {states}"
         yield from _files(server, wanted)

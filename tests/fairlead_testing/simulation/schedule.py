@@ -9,8 +9,12 @@ from random import Random
 from fairlead_controller.plan import catalogue
 from fairlead_testing.simulation.person import Intent
 
-# Faults end here at the latest, in virtual seconds.
+# Faults end here at the latest, in virtual seconds, but for the long ones.
 CALM = 60.0
+# Longer than any component may take to become healthy: a replacement is given up before it ends.
+LONG = 320.0
+# kube-scheduler can't start with this flag of the declared spec.
+UNLUCKY = 13
 _FORWARD = ("/etc/resolv.conf", "192.0.2.53")
 _SPEC = """\
 apiVersion: fairlead/v1
@@ -110,6 +114,7 @@ KINDS: Mapping[str, tuple[int, float]] = {
     "fill_disk": (4, 30.0),
     "fill_database": (3, 20.0),
     "crash": (5, 25.0),
+    "crash_long": (1, LONG),
     "remove": (6, 0.0),
     "stop": (3, 0.0),
     "edit": (3, 0.0),
@@ -134,7 +139,8 @@ def _fault(random: Random, servers: int) -> Fault:
     what = random.choices(kinds, [KINDS[kind][0] for kind in kinds])[0]
     # Most of what is to go wrong goes wrong while something is under way.
     at = random.uniform(0.1, random.choice((4.0, 15.0, CALM * 0.8)))
-    seconds = min(random.uniform(0.2, 1.0) * KINDS[what][1], CALM - at)
+    longest = KINDS[what][1]
+    seconds = longest if longest == LONG else min(random.uniform(0.2, 1.0) * longest, CALM - at)
     number = random.randint(1, random.choice((20, 80, 160)))
     return Fault(at, what, random.randrange(servers), seconds, number, random.choice(COMPONENTS))
 
@@ -146,6 +152,9 @@ def _intents(random: Random) -> list[Intent]:
         at = intents[-1].at + random.choice((random.uniform(0.2, 3.0), random.uniform(3.0, 25.0)))
         if intents[-1].spec_yaml and random.random() < 0.15:
             intents.append(Intent(at, destroy_data=random.random() < 0.5))
+        elif random.random() < 0.06:
+            intents.append(replace(wish, scheduler=UNLUCKY).at(at))
+            intents.append(wish.changed(random).at(at + random.choice((1.0, 20.0, LONG))))
         else:
             wish = wish.changed(random)
             intents.append(wish.at(at))
