@@ -68,6 +68,35 @@ def test_the_same_removal_is_carried_out_each_time_that_it_is_asked_for() -> Non
     virtually(main())
 
 
+def test_a_failure_that_lasts_is_told_again_at_each_revision() -> None:
+    """A controller that tries again has forgotten the last failure; without news it would wait for ever."""
+
+    async def main() -> None:
+        reporter, seen = Reporter(), Observation(Subject.TASK, "etcd", "h", TaskState.FAILED)
+        for revision in (1, 2):
+            reporter.observed(revision, (seen,), 10.0)
+            _, told = await reporter.batch()
+            assert [item.name for item in told] == ["etcd"]
+
+    virtually(main())
+
+
+def test_a_removal_is_not_done_while_a_container_of_it_is_there_again() -> None:
+    """Docker may carry out a call after the agent gave up on its answer."""
+
+    async def main() -> None:
+        async with agent("kube-apiserver:1") as bench:
+            await bench.hold(assignment(API))
+            await bench.until_healthy("kube-apiserver")
+            await bench.hold(replace(assignment(revision=2), removals=(GO,)))
+            await bench.until(lambda: _state(bench.seen("kube-apiserver", Subject.REMOVAL)) is TaskState.REMOVED)
+            await bench.runtime.create("lab", API, "fairlead-kube-apiserver")
+            assert _names(bench.runtime)
+            await bench.until(lambda: not _names(bench.runtime))
+
+    virtually(main())
+
+
 def test_a_fleet_is_the_same_in_each_run() -> None:
     schedule = Schedule(7, (0.0, 0.0, 0.0), (Wish().at(0.2),), ())
     assert simulate(schedule).story.lines == simulate(schedule).story.lines

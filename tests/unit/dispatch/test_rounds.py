@@ -50,6 +50,10 @@ def well(store: MemoryStore) -> Seen:
     return {item.identity: item for item in everything_well(assignment)}
 
 
+def stored(store: MemoryStore, seen: Seen) -> None:
+    store.now(lambda repositories: repositories.observations.put("n1", tuple(seen.values())))
+
+
 def carried_out(store: MemoryStore, seen: Seen | None = None) -> Written:
     round = think(snapshot(store, seen))
     return store.now(lambda repositories: write(repositories, round, 0, 1000.0))
@@ -143,6 +147,47 @@ def test_a_failure_ends_the_operation_with_what_to_do(store: MemoryStore) -> Non
     assert written.operation.state is OperationState.FAILED
     assert "etcd on node-1 failed: no space left; free some" in written.operation.error
     assert kinds(store)[-1] == "operation-failed"
+
+
+def test_applying_the_same_again_gives_what_failed_one_more_chance(store: MemoryStore) -> None:
+    """Without it nobody could get past a failure that was no fault of the spec: it is seen as failed for ever."""
+    carried_out(store)
+    seen = dict(well(store))
+    etcd = Subject.TASK, "etcd"
+    failed = seen | {etcd: replace(seen[etcd], state=TaskState.FAILED, message="no space left; free some")}
+    carried_out(store, failed)
+    held = store.now(lambda repositories: repositories.assignments.get("n1"))
+
+    store.now(lambda repositories: accepted(repositories, lab_spec(), CLOCK))
+    written = carried_out(store, failed)
+    again = store.now(lambda repositories: repositories.assignments.get("n1"))
+    assert again == replace(held, revision=held.revision + 1), "at a new revision agents try again"
+    assert written.forgotten == {"n1": {etcd}}
+    assert written.operation is not None
+    assert written.operation.state is OperationState.RUNNING
+
+    written = carried_out(store, failed)
+    assert written.operation is not None
+    assert written.operation.state is OperationState.FAILED, "one more chance, not endless ones"
+    assert store.now(lambda repositories: repositories.assignments.get("n1")) == again
+
+
+def test_what_was_seen_of_a_removal_counts_no_more_once_nothing_asks_for_it(store: MemoryStore) -> None:
+    carried_out(store)
+    store.now(lambda repositories: deleted(repositories, "lab", CLOCK))
+    carried_out(store, well(store))
+    named: set[str] = set()
+    seen = dict(well(store))
+    for _ in range(100):  # one removal a round, each observed before the next
+        named |= {removal.name for removal in store.now(lambda it: it.assignments.get("n1")).removals}
+        stored(store, seen)
+        if (written := carried_out(store, seen)).forgotten:
+            break
+        seen |= well(store)
+        seen = {key: item for key, item in seen.items() if key != (Subject.TASK, key[1]) or key[1] not in named}
+    assert written.forgotten == {"n1": {(Subject.REMOVAL, name) for name in named}}, "the node is let go"
+    kept = {item.identity for item in store.now(lambda repositories: repositories.observations.of("n1"))}
+    assert not kept & written.forgotten["n1"]
 
 
 def test_a_deletion_ends_with_nothing_of_the_cluster_left(store: MemoryStore) -> None:
