@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# Without bytecode each of the hundreds of processes that the tests start would compile itself anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PROTO_FILES = $(sort $(shell cd proto && find fairlead -name '*.proto'))
 PROTOC = $(abspath $(PYTHON)) -m grpc_tools.protoc -I .
