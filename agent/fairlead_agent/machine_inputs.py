@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeVar
 
 from fairlead_agent import renewal
 from fairlead_agent.instructions import (
@@ -17,6 +19,8 @@ from fairlead_agent.machine_standing import Standing, needs_image, standing, sta
 from fairlead_agent.view import Fallback, Moment, View
 from fairlead_wire.assignment import CertificateSpec, FileSpec
 from fairlead_wire.task import OnChange, TaskSpec, canonical_json, digest
+
+Item = TypeVar("Item", FileSpec, CertificateSpec)
 
 RESYNC_SECONDS = 10.0
 _FIRST = ("etcd", "kube-apiserver")
@@ -88,15 +92,20 @@ def old_waits_for(view: View, fallback: Fallback | None) -> str:
 def fingerprint(view: View, task: TaskSpec) -> str:
     """Stands for the content of all inputs that the running process is told of by a signal; "" without any."""
     paths = sorted(item.path for item in task.inputs if item.on_change is OnChange.SIGNAL)
-    return digest(canonical_json([[path, _digest_of(view, path)] for path in paths]).encode()) if paths else ""
+    return _fingerprint(tuple((path, _digest_of(view, path)) for path in paths)) if paths else ""
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(contents: tuple[tuple[str, str], ...]) -> str:
+    """Asked for in each round, and mostly for what it was asked for before."""
+    return digest(canonical_json([list(content) for content in contents]).encode())
 
 
 def keep(view: View, now: Moment) -> Iterator[Instruction]:
     """What makes files, certificates and images as they should be; what is waited for longest comes first."""
     yield from _inspection(view, now)
-    ranks = _ranks(view)
-    yield from _certificates(view, ranks, now)
-    yield from _writes(view, ranks, now)
+    yield from _certificates(view, now)
+    yield from _writes(view, now)
     yield from _images(view, now)
 
 
@@ -110,6 +119,14 @@ def _inspection(view: View, now: Moment) -> Iterator[Instruction]:
         yield Inspect(now.steady, tuple(files), certificates)
 
 
+def _ranked(view: View, items: Sequence[Item]) -> list[Item]:
+    """Files or certificates, what most waits for first. Mostly there are none to rank."""
+    if not items:
+        return []
+    ranks = _ranks(view)
+    return sorted(items, key=lambda item: ranks.get(item.path, _LAST))
+
+
 def _ranks(view: View) -> Mapping[str, int]:
     """Path → how much waits for it: everything else in a cluster waits for etcd, and then for the apiserver."""
     ranks: dict[str, int] = {}
@@ -120,10 +137,10 @@ def _ranks(view: View) -> Mapping[str, int]:
     return ranks
 
 
-def _writes(view: View, ranks: Mapping[str, int], now: Moment) -> Iterator[Instruction]:
+def _writes(view: View, now: Moment) -> Iterator[Instruction]:
     """All at once: the host makes them durable together."""
     wrong = [file for file in wanted_files(view).values() if _is_to_be_written(view, file, now)]
-    for file in sorted(wrong, key=lambda file: ranks.get(file.path, _LAST)):
+    for file in _ranked(view, wrong):
         yield WriteFile(view.assignment.cluster, file)
 
 
@@ -132,14 +149,13 @@ def _is_to_be_written(view: View, file: FileSpec, now: Moment) -> bool:
     return known and not file_is_right(view, file) and view.free(file.key, now)
 
 
-def _certificates(view: View, ranks: Mapping[str, int], now: Moment) -> Iterator[Instruction]:
+def _certificates(view: View, now: Moment) -> Iterator[Instruction]:
     """One call for all certificates of a directory, which is one component's: it need not wait for the others'."""
     if not view.online:
         return
     groups: dict[str, list[CertificateSpec]] = {}
-    for spec in sorted(wanted_certificates(view), key=lambda spec: ranks.get(spec.path, _LAST)):
-        if _is_to_be_issued(view, spec, now):
-            groups.setdefault(certificate_lane(spec), []).append(spec)
+    for spec in _ranked(view, [spec for spec in wanted_certificates(view) if _is_to_be_issued(view, spec, now)]):
+        groups.setdefault(certificate_lane(spec), []).append(spec)
     for lane, specs in groups.items():
         if view.free(lane, now):
             yield IssueCertificates(view.assignment.cluster, tuple(specs))

@@ -27,6 +27,7 @@ class Reporter:
     def __init__(self, coalesce: float = COALESCE_SECONDS) -> None:
         self._coalesce = coalesce
         self.newest: dict[Identity, Observation] = {}
+        self._raw: dict[Identity, Observation] = {}
         self._told: dict[Identity, Observation] = {}
         self._sequence = 0
         self._revision = 0
@@ -39,13 +40,14 @@ class Reporter:
             self._told = {key: item for key, item in self._told.items() if item.state is not TaskState.FAILED}
         self._revision = revision
         stamp = int(wall * 1000)
-        seen = {item.identity: self._stamped(item, stamp) for item in observations}
+        raw = {item.identity: item for item in observations}
+        seen = {key: self._stamped(key, item, stamp) for key, item in raw.items()}
         gone = {
-            key: self._stamped(replace(item, state=TaskState.REMOVED, message=""), stamp)
+            key: self._stamped(key, replace(item, state=TaskState.REMOVED, message=""), stamp)
             for key, item in self.newest.items()
             if key not in seen and item.subject is Subject.ORPHAN
         }
-        self.newest = {**seen, **gone}
+        self._raw, self.newest = raw, {**seen, **gone}
         # What is seen again after it was gone is news: the controller may have forgotten it in between.
         self._told = {key: item for key, item in self._told.items() if key in self.newest}
         if self._pending():
@@ -65,9 +67,11 @@ class Reporter:
             if pending := self._pending():
                 return self._revision, tuple(self._numbered(item) for item in pending)
 
-    def _stamped(self, item: Observation, stamp: int) -> Observation:
-        """What is no news keeps the moment at which it was."""
-        before = self.newest.get(item.identity)
+    def _stamped(self, key: Identity, item: Observation, stamp: int) -> Observation:
+        """What is no news keeps the moment at which it was; mostly it is the very object that was seen before."""
+        before = self.newest.get(key)
+        if before is not None and self._raw.get(key) is item:
+            return before
         if before is not None and _same_news(before, item):
             return before
         return replace(item, observed_ms=stamp)
