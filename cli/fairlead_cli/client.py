@@ -61,6 +61,28 @@ class Client:
         except grpc.RpcError as error:
             raise self.failure(error) from None
 
+    async def call_again(
+        self,
+        method: Callable[..., Awaitable[T]],
+        request: Any,
+        timeout: float = CALL_SECONDS,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> T:
+        """As `call`, and once more whenever the controller ends in the middle: by its `request_id` it knows what it
+        has done already. Where nobody answers from the start, that is told at once."""
+        waits, end = delays(random.random), time.monotonic() + PATIENCE_SECONDS
+        begun = False
+        while True:
+            try:
+                return await method(request, timeout=timeout)
+            except grpc.RpcError as error:
+                failure = self.failure(error)
+                begun = begun or not _never_connected(error)
+                lost = isinstance(failure, Unreachable) and not _said_by_controller(error)
+                if not (lost and begun) or time.monotonic() > end:
+                    raise failure from None
+            await rest(next(waits))
+
     async def stream(self, method: Callable[..., Any], request: Any) -> AsyncIterator[Any]:
         """Answers until the controller ends them; the connection's keep-alive notices when it is gone."""
         call = method(request)
@@ -141,6 +163,18 @@ def run(context_name: str, work: Callable[[Client], Coroutine[Any, Any, T]]) -> 
             return await work(client)
 
     return asyncio.run(connected())
+
+
+def _said_by_controller(error: grpc.RpcError) -> bool:
+    """Whether the status is a controller's own and not gRPC's: ours come with details."""
+    from fairlead_wire.status import from_rpc_error
+
+    return bool(from_rpc_error(error).next_step)
+
+
+def _never_connected(error: Any) -> bool:
+    """gRPC has no code of its own for this; these are the words of its core (client_channel, pick_first)."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and "failed to connect" in (error.details() or "").lower()
 
 
 def unreachable(context: Context, reason: str) -> Unreachable:

@@ -67,7 +67,7 @@ async def _accept(client: Client, source: clusters_pb2.ClusterSource, pin: str, 
     request = clusters_pb2.ApplyClusterRequest(
         source=source, pin=pin, request_id=str(uuid.uuid4()), skip_checks=skip_checks
     )
-    answer: Response = await client.call(client.clusters.ApplyCluster, request, PLAN_SECONDS)
+    answer: Response = await client.call_again(client.clusters.ApplyCluster, request, PLAN_SECONDS)
     return answer
 
 

@@ -123,7 +123,7 @@ async def _delete(client: Client, cluster: clusters_pb2.Cluster, destroy_data: b
     request = clusters_pb2.DeleteClusterRequest(
         name=cluster.name, destroy_data=destroy_data, request_id=str(uuid.uuid4())
     )
-    answer = await client.call(client.clusters.DeleteCluster, request)
+    answer = await client.call_again(client.clusters.DeleteCluster, request)
     if not wait:
         say(f"The deletion is accepted and being carried out; `{again}` follows it.")
         return
