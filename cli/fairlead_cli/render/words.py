@@ -74,10 +74,12 @@ def iso_time(timestamp: Timestamp) -> str | None:
 
 
 def size(count: int) -> str:
-    """Bytes in GiB or MiB, empty for 0."""
+    """Bytes in the unit that leaves a number before the point, empty for 0."""
     if not count:
         return ""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+    if count >= 2**30:
+        return f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**20:.0f} MiB" if count >= 2**20 else f"{max(count / 2**10, 1):.0f} KiB"
 
 
 def enum_word(enum_value_name: str, enum_name: str) -> str:

@@ -123,6 +123,7 @@ def test_times_and_sizes() -> None:
     assert ahead(Timestamp(seconds=1000), 1005) == "ended 5.0 s ago"
     assert iso_time(Timestamp(seconds=1_800_000_000, nanos=250_000_000)) == "2027-01-15T08:00:00.250Z"
     assert (iso_time(Timestamp()), size(0), size(512 * 2**20), size(3 * 2**30)) == (None, "", "512 MiB", "3.0 GiB")
+    assert (size(1), size(1536), size(20_480)) == ("1 KiB", "2 KiB", "20 KiB")
 
 
 def test_messages_for_programs_have_every_field_and_words_for_states() -> None:
