@@ -194,10 +194,13 @@ class FaultLab:
         return self.until(found, what)
 
     def until_well(self) -> Runs:
-        """All components, once the controller calls each healthy and Kubernetes calls the node Ready."""
+        """All components, once they run, the controller calls each healthy and Kubernetes calls the node Ready.
+
+        The controller may still call healthy what it last heard of, so Docker is asked as well.
+        """
         self.until(lambda: not self.unwell(), "everything is healthy")
         self.until(self.is_ready, "the node is Ready")
-        return self.runs()
+        return self.until_runs(lambda runs: True, "everything runs")
 
     def is_ready(self) -> bool:
         """Whether Kubernetes calls the node Ready, and heard of it not long ago."""

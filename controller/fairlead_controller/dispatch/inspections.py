@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairlead.agent.v1 import inspection_pb2
 from fairlead.agent.v1 import session_pb2 as pb
 from fairlead_controller.dispatch.instructions import InstructionBook
+from fairlead_controller.dispatch.session import SessionOver
 from fairlead_controller.model.preflight import Inspected
 from fairlead_controller.ports import Clock
 from fairlead_wire.codec import from_message
@@ -18,7 +19,16 @@ class InspectionBook:
         self._instructions, self._clock = instructions, clock
 
     async def inspect(self, node_id: str, timeout: float) -> Inspected:
-        """What the node's agent finds, within `timeout` seconds. Raises Unreachable; Refused, with its reason."""
+        """What the node's agent finds, within `timeout` seconds. Raises Unreachable; Refused, with its reason.
+
+        An agent that ends in the middle is asked once more: to look twice harms nobody.
+        """
+        try:
+            return await self._inspect(node_id, timeout)
+        except SessionOver:
+            return await self._inspect(node_id, timeout)
+
+    async def _inspect(self, node_id: str, timeout: float) -> Inspected:
         instruction = pb.Instruction(inspect_host=inspection_pb2.InspectHost())
         asked = self._clock.now()
         result = await self._instructions.carry_out(node_id, instruction, timeout)

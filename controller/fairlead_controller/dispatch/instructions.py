@@ -11,6 +11,8 @@ from fairlead_controller.ports import Clock
 from fairlead_wire.errors import Refused, Unreachable
 
 ID_BYTES = 8
+BACK_SECONDS = 6.0
+"""An agent that was restarted is back within two or three; people ask in just that moment after an upgrade of it."""
 
 
 class InstructionBook:
@@ -24,7 +26,7 @@ class InstructionBook:
 
         After Unreachable it may be done or not.
         """
-        session = self._sessions.session(node_id)
+        session = await self._sessions.awaited(node_id, min(timeout, BACK_SECONDS))
         if session is None:
             raise Unreachable("The node's agent has no session with this controller now.", SEE_LOG)
         instruction.id = self._clock.random_bytes(ID_BYTES).hex()

@@ -37,6 +37,10 @@ class Inbox(Protocol):
     def happened(self, session: Session, kind: str, component: str, message: str) -> None: ...
 
 
+class SessionOver(Unreachable):
+    """It ended in the middle: what was asked may be done or not."""
+
+
 class Session:
     """Reads what the agent sends into `inbox`, and sends it what became newer each time it is woken."""
 
@@ -102,7 +106,7 @@ class Session:
     def _leave_instructions(self) -> None:
         for result in self._instructed.values():
             if not result.done():
-                result.set_exception(Unreachable("The agent's session ended before it gave a result.", SEE_LOG))
+                result.set_exception(SessionOver("The agent's session ended before it gave a result.", SEE_LOG))
 
     async def _receive(self, context: Any) -> None:
         while (message := await context.read()) is not grpc.aio.EOF:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,6 +71,15 @@ class SessionBook:
     def session(self, node_id: str) -> Session | None:
         """The node's session at this moment."""
         return self._current.get(node_id)
+
+    async def awaited(self, node_id: str, timeout: float) -> Session | None:
+        """The node's session; the next one, within `timeout` seconds, if one has just ended and its agent is expected
+        back."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.session(node_id) is None and node_id in self.connected():
+                    await self._feed.changed("events", self._feed.version("events"))
+        return self.session(node_id)
 
     async def begin(self, node_id: str, greeted: Greeted, key_digest: str) -> Session:
         """The node's next session; the one before it is ended."""

@@ -25,6 +25,8 @@ def test_no_container_is_restarted_with_the_agent(lab: FaultLab, before: Runs, w
 def test_what_was_lost_without_the_agent_is_back_with_it(lab: FaultLab, before: Runs) -> None:
     lab.on_server("docker stop fairlead-agent && docker rm -f fairlead-kube-proxy")
     assert lab.runs().keys() == before.keys() - {"kube-proxy"}
+    newest = lab.newest_event()
     lab.on_server("docker start fairlead-agent")
+    lab.until_told("node-connected", newest)
     after = lab.until_well()
     assert {name for name in before if after[name] != before[name]} == {"kube-proxy"}

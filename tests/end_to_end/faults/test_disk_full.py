@@ -21,8 +21,10 @@ def small_state(lab: FaultLab, before: Runs) -> Iterator[Runs]:
     """The agent's own directory on a small disk of its own."""
     aside = "/var/lib/docker/aside"
     move_in = f"mkdir {aside} && cp -a {STATE}/. {aside} && mount -t tmpfs -o size={MEBIBYTES}m small {STATE}"
+    newest = lab.newest_event()
     lab.on_server(f"docker stop fairlead-agent && {move_in} && cp -a {aside}/. {STATE} && docker start fairlead-agent")
     try:
+        lab.until_told("node-connected", newest)
         yield lab.until_well()
     finally:
         lab.on_server(f"docker stop fairlead-agent; rm -f {STATE}/filler; rm -rf {aside}; cp -a {STATE} {aside}")

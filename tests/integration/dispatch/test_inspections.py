@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from fairlead.agent.v1 import inspection_pb2
+from fairlead.agent.v1 import inspection_pb2, session_pb2
 from fairlead_controller.dispatch.inspections import inspected
 from fairlead_testing.api_server import idle_agent
 from fairlead_testing.connected_agent import ConnectedAgent, connected
@@ -48,6 +49,20 @@ async def test_an_agent_that_fails_says_so_and_its_session_lives(
             with pytest.raises(Refused, match="a fault of ours"):
                 await server.dispatch.inspections.inspect(node_id, 10)
         assert len(server.events("node-connected")) == 1
+
+
+async def test_an_agent_that_is_just_coming_back_is_waited_for() -> None:
+    async with running() as server:
+        async with idle_agent(server, "web-1") as agent:
+            pass
+        asking = asyncio.create_task(server.dispatch.inspections.inspect("id-web-1", 10))
+        async with agent.session() as session, asyncio.timeout(10):
+            await session.hello(agent.facts)
+            while not (message := await session.receive()).HasField("instruction"):
+                pass
+            await session.answer(message.instruction, session_pb2.InstructionResult(error="seen"))
+            with pytest.raises(Refused, match="seen"):
+                await asking
 
 
 async def test_nobody_to_ask() -> None:
