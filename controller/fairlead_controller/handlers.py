@@ -15,6 +15,11 @@ _MAKERS: dict[tuple[bool, bool], tuple[str, Callable[..., Any]]] = {
 }
 
 
+def handler(requests: bool, answers: bool, behaviour: Any) -> Any:
+    """A method whose requests and answers stay bytes; `requests`, `answers`: whether these are streams."""
+    return _MAKERS[requests, answers][1](behaviour, None, None)
+
+
 def remade(handler: Any, single: Callable[[Any], Any], streaming: Callable[[Any], Any]) -> Any:
     """The same method around `single(inner)`, or `streaming(inner)` if it answers with a stream."""
     kind, maker = _MAKERS[handler.request_streaming, handler.response_streaming]

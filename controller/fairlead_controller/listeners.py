@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from fairlead.agent.v1 import session_pb2
 from fairlead.api.v1 import (
     clusters_pb2,
+    docker_pb2,
     events_pb2,
     fleet_pb2,
     nodes_pb2,
@@ -38,6 +39,7 @@ from fairlead_wire.errors import Refused
 _FILES = (
     session_pb2,
     clusters_pb2,
+    docker_pb2,
     events_pb2,
     fleet_pb2,
     nodes_pb2,

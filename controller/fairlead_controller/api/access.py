@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from fairlead_controller.api.wrap import Call, wrapped
+from fairlead_wire.docker_calls import CHANGES
 from fairlead_wire.errors import Denied, Unidentified
 from fairlead_wire.identity import Principal, Role
 
@@ -50,6 +51,8 @@ _ROLES_BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "ListSnapshots": VIEWERS,
         "ExportSnapshot": ADMINS,
     },
+    # A node's own policy may forbid more.
+    "fairlead.api.v1.DockerService": {method: ADMINS if changes else OPERATORS for method, changes in CHANGES.items()},
     # Served by the enrolment listener, where whoever calls is nobody yet; never here.
     "fairlead.agent.v1.EnrollmentService": {"Enroll": NOBODY, "RenewExpired": NOBODY},
     "fairlead.agent.v1.SessionService": {"Session": AGENTS},

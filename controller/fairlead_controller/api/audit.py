@@ -10,6 +10,7 @@ from fairlead_controller.api.access import principal
 from fairlead_controller.api.parts import Parts
 from fairlead_controller.model.event import Event
 from fairlead_controller.store.port import Repositories
+from fairlead_wire.docker_calls import CHANGES, SERVICE
 
 # Each changing method and the kind of the event that it leaves. A test calls them all.
 CHANGING: Mapping[str, str] = {
@@ -22,6 +23,7 @@ CHANGING: Mapping[str, str] = {
     "/fairlead.api.v1.FleetService/ConfirmFleet": "fleet-confirmed",
     "/fairlead.api.v1.SnapshotService/CreateSnapshot": "snapshot-created",
     "/fairlead.api.v1.SnapshotService/ExportSnapshot": "snapshot-exported",
+    **{f"/{SERVICE}/{method}": "docker-called" for method, changes in CHANGES.items() if changes},
 }
 
 T = TypeVar("T")

@@ -18,6 +18,7 @@ from fairlead.api.v1 import (
 )
 from fairlead_controller.api.access import AccessInterceptor
 from fairlead_controller.api.clusters import ClusterService
+from fairlead_controller.api.docker import DockerService
 from fairlead_controller.api.events import EventService
 from fairlead_controller.api.fleet import FleetService
 from fairlead_controller.api.nodes import NodeService
@@ -46,3 +47,4 @@ def add_api_services(server: grpc.aio.Server, parts: Parts) -> None:
     relays_pb2_grpc.add_RelayServiceServicer_to_server(RelayService(parts), server)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(parts), server)
     snapshots_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotService(parts), server)
+    server.add_generic_rpc_handlers((DockerService(parts).handlers(),))

@@ -24,7 +24,15 @@ REFUSED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 REQUESTS = {"/fairlead.api.v1.EventService/WatchEvents": events_pb2.WatchEventsRequest(after_id=1).SerializeToString()}
 
 
-STREAMED = ("/Session", "/Relay", "/OpenRelay", "/ServerReflectionInfo")
+STREAMED = (
+    "/Session",
+    "/Relay",
+    "/OpenRelay",
+    "/ServerReflectionInfo",
+    "/AttachContainer",
+    "/ExecContainer",
+    "/BuildImage",
+)
 
 
 async def answer(channel: grpc.aio.Channel, method: str, speaks: bool = True) -> grpc.StatusCode:

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from fairlead.agent.v1 import enrollment_pb2, session_pb2
 from fairlead.api.v1 import (
     clusters_pb2,
+    docker_pb2,
     events_pb2,
     fleet_pb2,
     nodes_pb2,
@@ -26,6 +27,7 @@ from fairlead_wire.identity import Principal, Role
 
 FILES: tuple[Any, ...] = (
     clusters_pb2,
+    docker_pb2,
     events_pb2,
     fleet_pb2,
     nodes_pb2,
@@ -39,6 +41,7 @@ FILES: tuple[Any, ...] = (
 )
 READS = ("Get", "List", "Watch")
 OPERATORS_TOO = {"ValidateCluster", "PlanCluster", "CheckNodes"}
+DOCKER_READS = ("/InspectDocker", "/ReadLogs")
 
 
 def methods() -> Iterator[str]:
@@ -51,7 +54,7 @@ def test_every_method_is_in_the_table_and_nothing_else() -> None:
     assert set(ROLES) == set(methods())
 
 
-@pytest.mark.parametrize("method", [name for name in methods() if ".api.v1." in name])
+@pytest.mark.parametrize("method", [name for name in methods() if ".api.v1." in name and "Docker" not in name])
 def test_people_get_what_their_role_says(method: str) -> None:
     name = method.rpartition("/")[2]
     reads = name.startswith(READS) and name != "ListTokens"
@@ -59,6 +62,11 @@ def test_people_get_what_their_role_says(method: str) -> None:
     assert (Role.OPERATOR in ROLES[method]) == (reads or name in OPERATORS_TOO | {"ListTokens"})
     assert Role.ADMIN in ROLES[method]
     assert Role.AGENT not in ROLES[method]
+
+
+@pytest.mark.parametrize("method", [name for name in methods() if "/fairlead.api.v1.DockerService/" in name])
+def test_docker_is_read_by_operators_and_changed_by_admins(method: str) -> None:
+    assert ROLES[method] == ({Role.ADMIN} if method in CHANGING else {Role.OPERATOR, Role.ADMIN})
 
 
 @pytest.mark.parametrize("method", [name for name in methods() if ".agent.v1." in name])
@@ -81,6 +89,8 @@ def test_a_refusal_says_which_role_it_takes() -> None:
 
 def test_every_changing_method_leaves_an_event() -> None:
     reading = {
-        name for name in methods() if name.rpartition("/")[2].startswith(READS) or name.endswith(tuple(OPERATORS_TOO))
+        name
+        for name in methods()
+        if name.rpartition("/")[2].startswith(READS) or name.endswith((*OPERATORS_TOO, *DOCKER_READS))
     }
     assert set(CHANGING) == {name for name in methods() if ".api.v1." in name} - reading
