@@ -18,6 +18,8 @@ import typer
 
 from fairlead_agent.config import OBJECTS_AUTHORITY, OBJECTS_CERTIFICATE, Settings, agent_version, settings
 from fairlead_agent.connection import Connection
+from fairlead_agent.docker_calls.conversation import DockerCalls
+from fairlead_agent.docker_calls.permission import OFF, Permission
 from fairlead_agent.effects import HostFailure, Policy
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.facts import FactsReader
@@ -38,11 +40,13 @@ from fairlead_agent.relay_targets import AllowedTargets
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.runtime.docker_engine import DockerEngine
+from fairlead_agent.runtime.people_engine import DockerForPeople
 from fairlead_agent.runtime.port import RuntimeFailure
 from fairlead_agent.session import Greeting
 from fairlead_agent.snapshots import EtcdSnapshots
 from fairlead_agent.view import Memory
 from fairlead_agent.worker import Worker
+from fairlead_wire.docker_calls import RELAY_TARGET
 from fairlead_wire.errors import FairleadError
 from fairlead_wire.facts import Facts
 from fairlead_wire.task import TaskSpec
@@ -107,9 +111,10 @@ class _Parts:
 async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
     paths, journal = HostPaths(chosen.host_root), Journal(chosen.state)
     memory = journal.load()
-    runtime = DockerEngine(engine_url(chosen.docker, paths))
+    engine = engine_url(chosen.docker, paths)
+    runtime, people = DockerEngine(engine), DockerForPeople(engine)
     prober, objects = HostProber(paths), ClusterObjects(OBJECTS_CERTIFICATE, OBJECTS_AUTHORITY, paths=paths)
-    for part in (runtime, prober, objects):
+    for part in (runtime, people, prober, objects):
         closing.callback(part.close)
     policy = await _policy(chosen, runtime)
     reader = FactsReader(chosen.controller_host, agent_version(), chosen.address, paths)
@@ -136,6 +141,7 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
         greeting,
         clock.random,
         instructed=Instructed(inspector, snapshots),
+        conversations={RELAY_TARGET: DockerCalls(people, permission(policy, chosen.state / "policy.json"))},
     )
 
     async def save(kept: Memory) -> None:
@@ -155,6 +161,13 @@ async def _policy(chosen: Settings, runtime: DockerEngine) -> Policy:
         return replace(policy, docker_root=(await runtime.engine()).root)
     except RuntimeFailure:
         return policy
+
+
+def permission(policy: Policy, file: Path) -> Permission:
+    """What people may do with this node's Docker: nothing, if the policy can't be read."""
+    level = policy.docker if isinstance(policy, NodePolicy) else OFF
+    broken = policy.reason if isinstance(policy, ClosedPolicy) else ""
+    return Permission(level, str(file), broken)
 
 
 @dataclass(frozen=True)

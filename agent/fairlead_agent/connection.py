@@ -19,6 +19,7 @@ from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import Identity
 from fairlead_agent.instructed import Instructed
 from fairlead_agent.membership import Membership
+from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.session import WELCOME_SECONDS, Greeting, Session, Upkeep
@@ -55,11 +56,12 @@ class Connection:
         welcome_seconds: float = WELCOME_SECONDS,
         dial: Callable[[str, Credentials], grpc.aio.Channel] = open_channel,
         instructed: Instructed | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         self._enrolment, self._renewer, self._reporter = enrolment, renewer, reporter
         self._welcome_seconds, self._dial = welcome_seconds, dial
         self._happenings, self._targets, self._greeting, self._random = happenings, targets, greeting, random
-        self._instructed = instructed
+        self._instructed, self._conversations = instructed, conversations
         self._channel: grpc.aio.Channel | None = None
         self._membership = Membership(enrolment)
         self._said, self._disowned = "", False
@@ -110,7 +112,8 @@ class Connection:
                 bulk = await stack.enter_async_context(self._dial(endpoint, identity.credentials))
                 told, targets = (self._reporter, self._happenings), self._targets
                 limits = self._welcome_seconds, self._membership.confirmed
-                session = Session(control, bulk, upkeep, *told, targets, *limits, self._instructed)
+                asked = self._instructed, self._conversations
+                session = Session(control, bulk, upkeep, *told, targets, *limits, *asked)
                 identity = await self._until_end(session, greeting, identity, control)
         except grpc.RpcError as error:
             self._failed(from_rpc_error(error), endpoint, session)

@@ -1,4 +1,5 @@
 """Carries one relay: a stream to the controller, a connection to a target of this node, both ways, with back-pressure.
+What is no stream of bytes but a conversation, frame by frame, is in `relay_frames`.
 
 The first frame says which relay it is, an empty one that the target is connected. The controller's empty frame says
 that no more bytes follow; the agent's half of the stream ends where the target ends.

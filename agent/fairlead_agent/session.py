@@ -13,11 +13,12 @@ import grpc
 
 from fairlead.agent.v1 import enrollment_pb2, session_pb2
 from fairlead.agent.v1.session_pb2_grpc import SessionServiceStub
-from fairlead_agent import relay_stream
+from fairlead_agent import relay_frames, relay_stream
 from fairlead_agent.effects import RelayTargets
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.instructed import Asked, Instructed
 from fairlead_agent.messages import applied
+from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.view import Memory
 from fairlead_wire.assignment import Assignment
@@ -70,14 +71,17 @@ class Session:
         welcome_seconds: float = WELCOME_SECONDS,
         welcomed: Callable[[], None] = lambda: None,
         instructed: Instructed | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         self._bulk, self._upkeep, self._reporter = bulk, upkeep, reporter
         self._happenings, self._targets, self._welcome_seconds = happenings, targets, welcome_seconds
         self._welcomed, self._instructed = welcomed, instructed or Instructed()
+        self._conversations = conversations or {}
         self._stream: Any = SessionServiceStub(control).Session()
         self._writing = asyncio.Lock()
         self._assigned: asyncio.Queue[session_pb2.Assignment] = asyncio.Queue()
         self._aside: set[asyncio.Task[None]] = set()
+        self._relays: dict[str, asyncio.Task[None]] = {}
         self.welcome: session_pb2.Welcome | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -148,7 +152,10 @@ class Session:
                 case "assignment":
                     self._assigned.put_nowait(message.assignment)
                 case "relay_offer":
-                    self._begin(self._carry(message.relay_offer.relay_id, message.relay_offer.target))
+                    self._open(message.relay_offer)
+                case "relay_end":
+                    if relay := self._relays.get(message.relay_end.relay_id):
+                        relay.cancel()
                 case "instruction":
                     self._begin(self._carry_out(message.instruction))
         raise _ended()
@@ -202,16 +209,24 @@ class Session:
             await self._write(session_pb2.SessionRequest(happening=message))
             self._happenings.told(item)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Beside the session, and for as long as it lasts."""
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+        return task
+
+    def _open(self, offer: session_pb2.RelayOffer) -> None:
+        relay = self._relays[offer.relay_id] = self._begin(self._carry(offer.relay_id, offer.target))
+        relay.add_done_callback(lambda _: self._relays.pop(offer.relay_id, None))
 
     async def _carry(self, relay_id: str, target: str) -> None:
         """A relay that breaks ends alone."""
         try:
-            await relay_stream.carry(self._bulk, relay_id, target, self._targets)
+            if conversation := self._conversations.get(target):
+                await relay_frames.carry(self._bulk, relay_id, conversation)
+            else:
+                await relay_stream.carry(self._bulk, relay_id, target, self._targets)
         except* (grpc.RpcError, asyncio.InvalidStateError, OSError) as broken:
             _log.info("a relay to %s broke: %s", target, broken.exceptions[0])
 

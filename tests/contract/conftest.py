@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
-from docker.api.client import APIClient
 
 from fairlead_agent.runtime.docker_engine import DockerEngine
-from fairlead_testing.engine_image import docker_socket, root_filesystem
+from fairlead_testing.doorway import Doorway
+from fairlead_testing.engine_image import docker_socket, image_on_the_engine
 from fairlead_testing.fake_runtime import FakeRuntime
 from fairlead_testing.runtime_bench import Bench
 
 
 @pytest.fixture(scope="session")
 def engine_image() -> Iterator[str]:
-    """The reference of an image on the real Engine, removed afterwards."""
-    client = APIClient(f"unix://{docker_socket()}", version="auto", timeout=60)
-    repository, tag = "fairlead/contract", secrets.token_hex(4)
-    client.import_image_from_data(root_filesystem(), repository=repository, tag=tag)
-    yield f"{repository}:{tag}"
-    client.remove_image(f"{repository}:{tag}", force=True)
-    client.close()
+    """The reference of an image on the real Engine."""
+    with image_on_the_engine() as reference:
+        yield reference
 
 
 @pytest.fixture(params=["fake", pytest.param("engine", marks=pytest.mark.engine)])
@@ -37,3 +33,11 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     yield made
     await made.clean()
     engine.close()
+
+
+@pytest.fixture
+async def doorway(tmp_path: Path) -> AsyncIterator[Doorway]:
+    made = Doorway(tmp_path / "docker.sock")
+    await made.open()
+    yield made
+    await made.shut()

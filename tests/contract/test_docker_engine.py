@@ -18,6 +18,7 @@ from docker.api.client import APIClient
 from fairlead_agent.runtime.container_spec import container
 from fairlead_agent.runtime.docker_engine import DockerEngine
 from fairlead_agent.runtime.port import EngineAway, NoSuchImage, RuntimeEvent, RuntimeFailure
+from fairlead_testing.doorway import Doorway
 from fairlead_testing.engine_image import docker_socket
 from fairlead_testing.runtime_bench import Bench
 from fairlead_testing.small_registry import SmallRegistry
@@ -59,50 +60,6 @@ def _layer() -> bytes:
         entry.size = 256 * 1024
         archive.addfile(entry, io.BytesIO(secrets.token_bytes(entry.size)))
     return held.getvalue()
-
-
-class Doorway:
-    """The Engine's socket at another path, which can be shut and opened again."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def open(self) -> None:
-        self._server = await asyncio.start_unix_server(self._pass, self.path)
-
-    async def shut(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._open:
-            writer.transport.abort()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.path.unlink(missing_ok=True)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(docker_socket())
-        self._open |= {writer, far_writer}
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._copy(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-        sink.transport.abort() if sink.is_closing() else sink.close()
-
-
-@pytest.fixture
-async def doorway(tmp_path: Path) -> AsyncIterator[Doorway]:
-    made = Doorway(tmp_path / "docker.sock")
-    await made.open()
-    yield made
-    await made.shut()
 
 
 async def test_docker_holds_what_the_task_says(engine_bench: Bench, client: APIClient, tmp_path: Path) -> None:

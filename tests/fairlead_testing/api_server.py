@@ -203,6 +203,10 @@ class ThreadedServer:
         """An obedient agent that stays until the end."""
         return self.do(self._stack.enter_async_context(obedient_agent(self.server, name, **node)))
 
+    def keep(self, lasting: AbstractAsyncContextManager[T]) -> Coroutine[Any, Any, T]:
+        """Enters it, until the end."""
+        return self._stack.enter_async_context(lasting)
+
     def wire(self, name: str) -> Wire:
         """A context of that name whose connections can be cut."""
         wire = Wire(self.server.fleet_endpoint)

@@ -22,6 +22,7 @@ from fairlead_agent.instructions import Instruction
 from fairlead_agent.journal import Journal
 from fairlead_agent.loop import Clock, Loop
 from fairlead_agent.machine_checks import validate_instructions, validate_view
+from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.relay_targets import AllowedTargets
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
@@ -52,6 +53,7 @@ class ConnectedAgent:
     targets: RelayTargets = field(default_factory=AllowedTargets)
     welcome_seconds: float = 10.0
     snapshots: EtcdSnapshots | None = None
+    conversations: Conversations | None = None
     full: bool = False
     """Whether its disk takes no more of the journal."""
     loop: Loop = field(init=False)
@@ -83,6 +85,7 @@ class ConnectedAgent:
             clock.random,
             self.welcome_seconds,
             instructed=Instructed(Inspector(self.inspect, clock.wall), self.snapshots),
+            conversations=self.conversations,
         )
 
         async def save(memory: Memory) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from docker.api.client import APIClient
 
 PROGRAMS = ("sh", "sleep", "cat")
 
@@ -26,6 +31,19 @@ def root_filesystem() -> bytes:
         for library in sorted(needed):
             _put(archive, library.lstrip("/"), Path(library).resolve())
     return held.getvalue()
+
+
+@contextmanager
+def image_on_the_engine() -> Iterator[str]:
+    """The reference of such an image on the real Engine, removed afterwards."""
+    client = APIClient(f"unix://{docker_socket()}", version="auto", timeout=60)
+    repository, tag = "fairlead/contract", secrets.token_hex(4)
+    client.import_image_from_data(root_filesystem(), repository=repository, tag=tag)
+    try:
+        yield f"{repository}:{tag}"
+    finally:
+        client.remove_image(f"{repository}:{tag}", force=True)
+        client.close()
 
 
 def docker_socket() -> str:

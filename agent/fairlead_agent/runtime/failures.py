@@ -15,10 +15,10 @@ _BY_TEXT: tuple[tuple[int, str, type[RuntimeFailure]], ...] = (
 def from_answer(status: int | None, explanation: str) -> RuntimeFailure:
     """The failure that an HTTP answer of the Engine means; `str()` of it is Docker's own sentence."""
     sentence = explanation.strip() or f"Docker answered {status} without a reason"
-    for wanted, part, kind in _BY_TEXT:
-        if status == wanted and part in sentence.lower():
-            return kind(sentence)
-    return RuntimeFailure(sentence)
+    fitting = (kind for wanted, part, kind in _BY_TEXT if status == wanted and part in sentence.lower())
+    failure = next(fitting, RuntimeFailure)(sentence)
+    failure.status = status or 0
+    return failure
 
 
 def not_pulled(reference: str, reason: str) -> NoSuchImage:

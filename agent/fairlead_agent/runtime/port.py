@@ -76,7 +76,9 @@ class RuntimeEvent:
 
 
 class RuntimeFailure(Exception):
-    """Docker refused or failed; `str()` is Docker's own sentence."""
+    """Docker refused or failed; `str()` is Docker's own sentence, `status` that of its HTTP answer, 0 without one."""
+
+    status = 0
 
 
 class NameTaken(RuntimeFailure):

@@ -13,6 +13,8 @@ from fairlead_cli.lab.wait import until
 
 AGENT = "fairlead-agent"
 START = "docker run "
+POLICY = 'mkdir -p /var/lib/fairlead && echo \'{"docker": "full"}\' > /var/lib/fairlead/policy.json'
+"""Of the lab's servers: all Docker commands for people. Other servers allow those that change nothing."""
 INSTALL_SECONDS = 60.0
 ENROL_SECONDS = 60.0
 HEARD_SECONDS = 0.5  # between two looks: each is a program of its own, and several servers join at once
@@ -78,13 +80,14 @@ def is_heard(node: dict[str, str]) -> bool:
 
 
 def install(lab: Lab, node: str, image_id: str) -> None:
-    """Runs on the server the lines that `fairlead token create` prints.
+    """Runs on the server the lines that `fairlead token create` prints, once its owner has written the policy.
 
     An agent of another build makes room for a new container; the node is enrolled already, so that needs no token.
     """
     if agent_runs(node, image_id):
         return
     outer.in_node(node, f"docker rm --force {AGENT}")
+    paste(node, POLICY)
     kept = lab.folder / "servers" / f"{node}.agent"
     if kept.exists() and node in enrolled(lab):
         paste(node, kept.read_text(encoding="utf-8"))

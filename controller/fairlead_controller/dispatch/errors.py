@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
@@ -56,10 +57,13 @@ def _streaming(inner: Any, method: str) -> Any:
             if inspect.isawaitable(answer):  # it writes to the context by itself
                 await answer
                 return
-            async for message in answer:
-                await context.write(message)
+            async with aclosing(answer):  # at once, also when a peer has gone amid a message
+                async for message in answer:
+                    await context.write(message)
         except grpc.aio.AbortError:
             raise
+        except grpc.aio.InternalError as error:  # how a write fails whose peer has gone
+            raise asyncio.CancelledError from error
         except Exception as error:
             await _abort(context, error, method)
 

@@ -7,6 +7,7 @@ ends its half of the stream where the target ends. Towards the agent an empty fr
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -20,9 +21,10 @@ SEE_LOG = "See the agent's log with `docker logs fairlead-agent` on the node."
 
 
 class Pipe:
-    """Bytes both ways, each direction with an end of its own."""
+    """Bytes both ways, each direction with an end of its own. `leave` tells the agent that nobody needs it any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, leave: Callable[[], None] = lambda: None) -> None:
+        self._leave = leave
         self._up, self._down = Lane(), Lane()
         self._closed = asyncio.Event()
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,6 +62,8 @@ class Pipe:
         closed: asyncio.Future[Any] = loop.create_task(self._closed.wait())
         try:
             await asyncio.wait({both, closed}, return_when=asyncio.FIRST_COMPLETED)
+            if self._closed.is_set() and not (both.done() and both.exception() is None):
+                self._leave()  # what an agent's target does not take stands before the end of the stream
             if both.done():
                 both.result()
         except Unreachable as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -40,7 +41,8 @@ class RelayBook:
         session = self._sessions.session(node_id)
         if session is None:
             raise Unreachable("The node's agent has no session with this controller now.", SEE_LOG)
-        relay_id, pipe = self._clock.random_bytes(RELAY_ID_BYTES).hex(), Pipe()
+        relay_id = self._clock.random_bytes(RELAY_ID_BYTES).hex()
+        pipe = Pipe(partial(session.end_relay, relay_id))
         self._offers[relay_id] = Offer(node_id, pipe)
         session.offer(relay_id, target)
         try:

@@ -71,6 +71,11 @@ class Session:
         self._offers.append(pb.SessionResponse(relay_offer=pb.RelayOffer(relay_id=relay_id, target=target)))
         self._woken.set()
 
+    def end_relay(self, relay_id: str) -> None:
+        """Has the agent leave a relay that it may be stuck in."""
+        self._offers.append(pb.SessionResponse(relay_end=pb.RelayEnd(relay_id=relay_id)))
+        self._woken.set()
+
     async def instruct(self, instruction: pb.Instruction) -> pb.InstructionResult:
         """The result of an instruction, whenever it comes. Raises Unreachable when the session ends before."""
         result: asyncio.Future[pb.InstructionResult] = asyncio.get_running_loop().create_future()

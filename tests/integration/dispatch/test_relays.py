@@ -167,6 +167,17 @@ async def test_closing_amid_a_flood_ends_the_agents_stream_too() -> None:
         assert await call.code() is grpc.StatusCode.OK
 
 
+async def test_closing_is_told_over_the_session_too() -> None:
+    """Behind a flood that an agent does not take, it would never see the end of the stream."""
+    async with bench() as here, here.relay() as (pipe, call):
+        flood = asyncio.create_task(pipe.write(bytes(FRAME_BYTES) * 400))
+        await call.read()
+        await pipe.close()
+        await asyncio.gather(flood, return_exceptions=True)
+        message = await here.session.receive()
+        assert message.WhichOneof("message") == "relay_end"
+
+
 async def test_closing_ends_the_agents_stream() -> None:
     async with bench() as here, here.relay() as (pipe, call):
         await pipe.close()

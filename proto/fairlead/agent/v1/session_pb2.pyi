@@ -541,6 +541,28 @@ class RelayOffer(_message.Message):
 Global___RelayOffer: _TypeAlias = RelayOffer  # noqa: Y015
 
 @_typing.final
+class RelayEnd(_message.Message):
+    """A relay that nobody needs any more, before its end. Its own stream would say so only behind all that was sent before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELAY_ID_FIELD_NUMBER: _builtins.int
+    relay_id: _builtins.str
+    """The relay's identifier."""
+    def __init__(
+        self,
+        *,
+        relay_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relay_id", b"relay_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelayEnd: _TypeAlias = RelayEnd  # noqa: Y015
+
+@_typing.final
 class ShowAssignment(_message.Message):
     """Asks for the assignment that the agent holds: a restored database takes over what is there."""
 
@@ -615,6 +637,7 @@ class SessionResponse(_message.Message):
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     RELAY_OFFER_FIELD_NUMBER: _builtins.int
     INSTRUCTION_FIELD_NUMBER: _builtins.int
+    RELAY_END_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """First, within 10 seconds of the hello."""
@@ -631,6 +654,10 @@ class SessionResponse(_message.Message):
     def instruction(self) -> Global___Instruction:
         """Something to do once."""
 
+    @_builtins.property
+    def relay_end(self) -> Global___RelayEnd:
+        """A relay to leave at once."""
+
     def __init__(
         self,
         *,
@@ -638,12 +665,13 @@ class SessionResponse(_message.Message):
         assignment: Global___Assignment | None = ...,
         relay_offer: Global___RelayOffer | None = ...,
         instruction: Global___Instruction | None = ...,
+        relay_end: Global___RelayEnd | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_end", b"relay_end", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_end", b"relay_end", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "relay_offer", "instruction"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "relay_offer", "instruction", "relay_end"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 

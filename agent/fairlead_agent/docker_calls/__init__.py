@@ -1,0 +1,1 @@
+"""Docker commands for people: fairlead.api.v1.DockerService, as far as this node does it."""
