@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any, TypeVar
 
 import grpc
@@ -39,6 +40,10 @@ NEW_CONTEXT = "Make a new one on the controller's machine with `fairlead-control
 T = TypeVar("T")
 
 
+class NoController(Unreachable):
+    """Nobody answers at the context's endpoint."""
+
+
 class Client:
     """The controller of one context. Methods of the stubs go through `call` and `stream`."""
 
@@ -53,6 +58,13 @@ class Client:
         self.fleet: Any = fleet_pb2_grpc.FleetServiceStub(channel)
         self.snapshots: Any = snapshots_pb2_grpc.SnapshotServiceStub(channel)
         self.relays: Any = relays_pb2_grpc.RelayServiceStub(channel)
+
+    @cached_property
+    def docker(self) -> Any:
+        """Only the commands of `fairlead docker` pay for its import."""
+        from fairlead.api.v1 import docker_pb2_grpc
+
+        return docker_pb2_grpc.DockerServiceStub(self._channel)
 
     async def call(self, method: Callable[..., Awaitable[T]], request: Any, timeout: float = CALL_SECONDS) -> T:
         """One answer. Raises FairleadError, Unreachable when nobody answers."""
@@ -177,18 +189,18 @@ def _never_connected(error: Any) -> bool:
     return error.code() is grpc.StatusCode.UNAVAILABLE and "failed to connect" in (error.details() or "").lower()
 
 
-def unreachable(context: Context, reason: str) -> Unreachable:
+def unreachable(context: Context, reason: str) -> NoController:
     """The sentence for a controller that does not answer, or that does not take the context's certificate."""
     place = f"{context.endpoint} (context {context.name})"
     ended = time.time() - _end_of(context)
     if ended > 0:
-        return Unreachable(f"Your certificate in context {context.name} ended {span(ended)} ago.", NEW_CONTEXT)
+        return NoController(f"Your certificate in context {context.name} ended {span(ended)} ago.", NEW_CONTEXT)
     if "handshake" in reason.lower() or "certificate" in reason.lower():
-        return Unreachable(
+        return NoController(
             f"The server at {place} and this context do not accept each other's certificates.",
             "Check that the endpoint is this fleet's controller, with `fairlead context ls`.",
         )
-    return Unreachable(
+    return NoController(
         f"No controller answers at {place}.",
         "Check that it runs and that nothing blocks the port, or choose another context with `fairlead context use`.",
     )

@@ -30,6 +30,7 @@ COMMANDS = {
     "token": Lazy(f"{_HERE}.tokens:app", "Tokens by which servers become nodes: create, ls, revoke."),
     "snapshot": Lazy(f"{_HERE}.snapshots:app", "Snapshots of a cluster's etcd: create, ls, export."),
     "fleet": Lazy(f"{_HERE}.fleet:app", "The fleet as a whole: show, and confirm after a restore."),
+    "docker": Lazy("fairlead_cli.docker.app:app", "Docker's everyday commands, on any node: ps, logs, run, build…"),
     "events": Lazy(f"{_HERE}.events:app", "What happened, and because of what."),
     "tunnel": Lazy(f"{_HERE}.tunnel:app", "Reach a cluster's apiserver through the controller."),
     "images": Lazy("fairlead_cli.images.commands:app", "Container images: build, ls."),

@@ -84,6 +84,16 @@ def lab() -> RunningLab:
     return RunningLab(Lab())
 
 
+@pytest.fixture(scope="session")
+def docker_lab() -> Iterator[RunningLab]:
+    """A lab of two servers for the commands of `fairlead docker`, taken away at the end."""
+    made = RunningLab(Lab("docker", 2))
+    done = lab_command("up", "--name", "docker", "--servers", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield made
+    lab_command("down", "--name", "docker")
+
+
 @pytest.fixture
 def pod(lab: RunningLab) -> Iterator[str]:
     """A running pod with nginx, deleted at the end."""

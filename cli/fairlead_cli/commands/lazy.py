@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from fairlead_cli.commands.quick_values import take_quickly
+
 
 @dataclass(frozen=True)
 class Lazy:
@@ -26,6 +28,7 @@ def load(name: str, lazy: Lazy) -> Any:
     app.rich_markup_mode = None  # one look for all, and help without loading rich
     command = typer.main.get_command(app)
     command.name = name
+    take_quickly(command)
     return command
 
 
@@ -37,6 +40,7 @@ def lazy_group(table: Mapping[str, Lazy]) -> type[TyperGroup]:
             super().__init__(**attributes)
             # Stand-ins with only a help line: listing and suggesting need no more.
             self.commands = {name: TyperCommand(name, help=lazy.help) for name, lazy in table.items()}
+            take_quickly(self)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             name, command, rest = super().resolve_command(ctx, args)

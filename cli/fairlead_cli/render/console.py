@@ -35,3 +35,9 @@ def note(text: str) -> None:
     """A line for people that must not get into what a program reads."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def put(text: str) -> None:
+    """Text as it is, whatever characters it has: what could not be text anywhere else is replaced."""
+    sys.stdout.write(text.encode(errors="replace").decode())
+    sys.stdout.flush()

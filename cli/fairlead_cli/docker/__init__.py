@@ -1,0 +1,1 @@
+"""`fairlead docker`: Docker's everyday commands, on any node of the fleet."""

@@ -1,0 +1,509 @@
+"""`fairlead docker`, its changing half, against a running controller and agents whose Docker is a script."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import sys
+import tarfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairlead.api.v1 import docker_pb2
+from fairlead_cli.main import main
+from fairlead_testing.api_cli import Run, Said
+from fairlead_testing.api_server import ThreadedServer, ready_node
+from fairlead_testing.docker_agent import Calling, docker_agent
+from fairlead_testing.typed_terminal import terminal
+from fairlead_wire.docker_calls import BLOCK_BYTES
+from fairlead_wire.errors import Invalid, Missing, Refused
+from fairlead_wire.identity import Role
+
+FAIRLEAD = str(Path(sys.executable).parent / "fairlead")
+ID = "57b15d62ea132046c944f5e41dd2b26d04d5569dae72387b7ea5735e958afdd4"
+NO_IMAGE = Missing("No such image: shop:latest.", "Fetch it.")
+NO_SUCH = Missing("No such container: none.", "See `fairlead docker ps -a`.")
+OWN = Refused("The container fairlead-etcd is Fairlead's own etcd.", "Use --force.")
+PROTECTED = {
+    "StopContainer": docker_pb2.StopContainerResponse(),
+    "RemoveContainer": docker_pb2.RemoveContainerResponse(),
+}
+Attached = docker_pb2.AttachContainerResponse
+Executed = docker_pb2.ExecContainerResponse
+
+
+@pytest.fixture
+def docker(beside: ThreadedServer, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Calls `fairlead docker` and catches what goes straight to the descriptors as well."""
+
+    def run(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = main(("docker", *arguments))
+        written = capfd.readouterr()
+        return Said(code, written.out, written.err)
+
+    return run
+
+
+def frame(stream: int, data: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+
+def ran(kind: Any, *blocks: bytes, code: int = 0, terminal: bool = False) -> list[Any]:
+    return [kind(terminal=terminal), *(kind(data=block) for block in blocks), kind(exit_code=code)]
+
+
+def told(*messages: object) -> list[docker_pb2.PullImageResponse]:
+    """A pull's messages, cut into blocks in the middle of lines."""
+    text = "".join(f"{json.dumps(message)}\n" for message in messages).encode()
+    return [docker_pb2.PullImageResponse(data=text[at : at + 7]) for at in range(0, len(text), 7)]
+
+
+@contextmanager
+def standard_input(content: bytes, path: Path) -> Iterator[None]:
+    path.write_bytes(content)
+    before = os.dup(0)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.dup2(descriptor, 0)
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(descriptor)
+
+
+def test_run_in_the_background(beside: ThreadedServer, docker: Run) -> None:
+    created = docker_pb2.CreateContainerResponse(id=ID, warnings=["No swap limit."])
+    agent = docker_agent(
+        beside, "lab-1", {"CreateContainer": created, "StartContainer": docker_pb2.StartContainerResponse()}
+    )
+    flags = "-dit --rm --name web -e A=1 -v data:/d -p=80:8080 -l k=v -w /w -u 1:2 -h host -m 64m --cpus 1.5"
+    said = docker(
+        "run", *flags.split(), "--init", "--privileged=false", "shop:1", "serve", "-p", "9", "--rm=false", "--"
+    )
+    assert (said.code, said.out, said.err) == (0, f"{ID}\n", "WARNING: No swap limit.\n")
+    assert agent.calls[0].first.container == docker_pb2.ContainerSpec(
+        image="shop:1",
+        name="web",
+        command=["serve", "-p", "9", "--rm=false", "--"],
+        environment=["A=1"],
+        volumes=["data:/d"],
+        ports=["80:8080"],
+        labels={"k": "v"},
+        working_directory="/w",
+        user="1:2",
+        hostname="host",
+        terminal=True,
+        stdin=True,
+        remove=True,
+        memory=64 * 2**20,
+        cpus=1.5,
+        init=True,
+    )
+    assert agent.calls[1].first.container == ID
+
+
+def test_run_shows_both_streams_and_ends_as_the_command_ends(beside: ThreadedServer, docker: Run) -> None:
+    output = ran(Attached, frame(1, b"out\n")[:5], frame(1, b"out\n")[5:] + frame(2, b"err\xff\n"), code=7)
+    agent = docker_agent(
+        beside, "lab-1", {"CreateContainer": docker_pb2.CreateContainerResponse(id=ID), "AttachContainer": output}
+    )
+    said = docker("run", "shop")
+    assert (said.code, said.out, said.err.encode(errors="surrogateescape")) == (7, "out\n", b"err\xef\xbf\xbd\n")
+    target = agent.calls[-1].first.target
+    assert (target.node, target.container, target.start, target.stdin) == ("nodes/lab-1", ID, True, False)
+
+
+def test_an_image_that_is_not_there_is_pulled_first(beside: ThreadedServer, docker: Run) -> None:
+    pulled: list[str] = []
+
+    async def create(calling: Calling) -> None:
+        if not pulled:
+            pulled.append(calling.first.container.image)
+            raise NO_IMAGE
+        await calling.answer(docker_pb2.CreateContainerResponse(id=ID))
+
+    pull = told({"status": "Pulling from library/shop", "id": "latest"}, {"status": "Status: Downloaded"})
+    agent = docker_agent(
+        beside, "lab-1", {"CreateContainer": create, "PullImage": pull, "AttachContainer": ran(Attached)}
+    )
+    said = docker("run", "shop")
+    assert (said.code, said.out) == (0, "")
+    assert said.err.splitlines() == [
+        "Unable to find image 'shop:latest' locally",
+        "latest: Pulling from library/shop",
+        "Status: Downloaded",
+    ]
+    assert agent.calls[1].first.reference == "shop:latest"
+
+
+def test_pull_never_and_always(beside: ThreadedServer, docker: Run) -> None:
+    agent = docker_agent(
+        beside, "lab-1", {"CreateContainer": NO_IMAGE, "PullImage": Missing("pull access denied.", "x")}
+    )
+    said = docker("run", "--pull", "never", "shop")
+    assert (said.code, said.err) == (125, "Error: lab-1: No such image: shop:latest.\n  → Fetch it.\n")
+    assert docker("run", "--pull=always", "shop").code == 125
+    assert [call.method for call in agent.calls] == ["CreateContainer", "PullImage"]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ('exec: "nosuch": executable file not found in $PATH', 127),
+        ('exec: "/etc": permission denied', 126),
+        ("port is already allocated", 125),
+    ],
+)
+def test_exit_codes_of_what_docker_refuses(beside: ThreadedServer, docker: Run, message: str, code: int) -> None:
+    refused = Invalid(f"OCI runtime create failed: {message}.", "Check the command.")
+    made = docker_pb2.CreateContainerResponse(id=ID)
+    docker_agent(beside, "lab-1", {"CreateContainer": made, "AttachContainer": refused, "StartContainer": refused})
+    assert docker("run", "shop", "nosuch").code == code
+    said = docker("run", "-d", "shop", "nosuch")
+    assert (said.code, said.out) == (code, f"{ID}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("-m", "3x"), "'3x' is no size."),
+        (("-v", "./x:/y"), "'./x' would be a path on the node"),
+        (("--rm", "--restart", "always"), "a container that restarts can't be removed"),
+        (("--restart", "sometimes"), "write no, always, unless-stopped or on-failure"),
+        (("--mount", "type=bind,src=/a,dst=/b"), "--mount is not supported."),
+        (("-it",), "The input device is not a TTY."),
+        (("-e", "=x"), "'=x' has no variable's name"),
+        (("--rm=perhaps",), ""),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_sent(docker: Run, arguments: tuple[str, ...], told: str) -> None:
+    said = docker("run", *arguments, "shop")
+    assert said.code in (125, 1)
+    assert told in said.err
+
+
+def test_on_several_nodes_only_in_the_background(beside: ThreadedServer, docker: Run) -> None:
+    made = {
+        "CreateContainer": docker_pb2.CreateContainerResponse(id=ID),
+        "StartContainer": docker_pb2.StartContainerResponse(),
+    }
+    docker_agent(beside, "lab-1", made)
+    docker_agent(beside, "lab-2", {"CreateContainer": Refused("The name is already in use.", "Choose another.")})
+    said = docker("run", "--all", "shop")
+    assert (said.code, said.out) == (125, "")
+    assert "can only run in the background" in said.err
+    said = docker("run", "-d", "--all", "--name", "web", "shop")
+    assert (said.code, said.out) == (125, f"lab-1  {ID}\n")
+    assert said.err == "Error: lab-2: The name is already in use.\n  → Choose another.\n"
+    found = json.loads(docker("run", "-d", "--all", "-o", "json", "shop").out)
+    assert [(each["node"], each["result"], (each["error"] or {}).get("code")) for each in found] == [
+        ("lab-1", ID, None),
+        ("lab-2", None, "FAILED_PRECONDITION"),
+    ]
+
+
+def test_exec_sends_a_file_to_its_end(beside: ThreadedServer, docker: Run, tmp_path: Path) -> None:
+    async def count(calling: Calling) -> None:
+        await calling.answer(Executed(terminal=False))
+        sizes = []
+        async for request in calling.more:
+            if request.end:
+                break
+            sizes.append(len(request.data))
+        assert max(sizes) <= BLOCK_BYTES
+        await calling.answer(Executed(data=frame(1, f"{sum(sizes)}\n".encode())))
+        await calling.answer(Executed(exit_code=3))
+
+    agent = docker_agent(beside, "lab-1", {"ExecContainer": count})
+    with standard_input(b"x" * 3_000_001, tmp_path / "input"):
+        said = docker("exec", "-i", "-e", "A=b c", "shop", "wc", "-c")
+    assert (said.code, said.out, said.err) == (3, "3000001\n", "")
+    target = agent.calls[0].first.target
+    assert (list(target.command), list(target.environment)) == (["wc", "-c"], ["A=b c"])
+
+
+def test_a_command_that_ends_before_its_input(beside: ThreadedServer, docker: Run, tmp_path: Path) -> None:
+    """Its last words arrive although what is still sent comes too late."""
+    docker_agent(beside, "lab-1", {"ExecContainer": ran(Executed, frame(1, b"first\n") * 1000, code=5)})
+    for _ in range(10):
+        with standard_input(b"x" * 3_000_000, tmp_path / "input"):
+            said = docker("exec", "-i", "shop", "head", "-1")
+        assert (said.code, said.out, said.err) == (5, "first\n" * 1000, "")
+
+
+def test_exec_on_several_nodes(beside: ThreadedServer, docker: Run) -> None:
+    docker_agent(beside, "lab-1", {"ExecContainer": ran(Executed, frame(1, b"one\ntw"), frame(1, b"o\n"))})
+    docker_agent(beside, "lab-2", {"ExecContainer": ran(Executed, frame(2, b"bad"), code=2)})
+    docker_agent(beside, "lab-3", {"ExecContainer": NO_SUCH})
+    said = docker("exec", "--all", "shop", "uptime")
+    assert (said.code, said.out) == (1, "lab-1  one\nlab-1  two\n")
+    assert sorted(said.err.splitlines()) == [
+        "  → See `fairlead docker ps -a`.",
+        "Error: lab-3: No such container: none.",
+        "lab-2  bad",
+    ]
+    assert docker("exec", "--all", "-i", "shop", "sh").code == 1
+
+
+BEGUN = json.dumps({"stream": "begun\n"}).encode() + b"\n"
+STREAMS: dict[str, tuple[Any, Any]] = {
+    "ExecContainer": (Executed(terminal=False), Executed(data=frame(1, b"begun\n"))),
+    "AttachContainer": (Attached(terminal=False), Attached(data=frame(1, b"begun\n"))),
+    "PullImage": (docker_pb2.PullImageResponse(), docker_pb2.PullImageResponse(data=BEGUN)),
+    "BuildImage": (docker_pb2.BuildImageResponse(), docker_pb2.BuildImageResponse(data=BEGUN)),
+}
+STREAMING = [
+    ("exec", "shop", "tail", "-f", "log"),
+    ("run", "shop"),
+    ("pull", "shop:1"),
+    ("build", "context"),
+]
+
+
+def begun(then: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+    """Answers of a Docker that begins with everything, and what follows."""
+
+    async def begin(calling: Calling) -> None:
+        for answer in STREAMS[calling.method]:
+            await calling.answer(answer)
+        await then()
+
+    return {**dict.fromkeys(STREAMS, begin), "CreateContainer": docker_pb2.CreateContainerResponse(id=ID)}
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder to build, in the current one."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Dockerfile").write_text("FROM scratch\n")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("words", STREAMING)
+def test_a_node_that_goes_away_in_the_middle(beside: ThreadedServer, docker: Run, words: tuple[str, ...]) -> None:
+    async def cut() -> None:
+        raise ConnectionError
+
+    docker_agent(beside, "lab-1", begun(cut))
+    said = docker(*words)
+    assert said.code == (125 if words[0] == "run" else 1)
+    assert "begun\n" in said.out
+    assert said.err.startswith("Error: The node lab-1 went away in the middle of the call.")
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("words", STREAMING)
+def test_a_controller_that_goes_away_in_the_middle(beside: ThreadedServer, words: tuple[str, ...]) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    docker_agent(beside, "lab-1", begun(hang))
+    wire = beside.wire("cut")
+    with terminal(FAIRLEAD, "--context", "cut", "docker", *words) as person:
+        person.sees(b"begun\r\n")
+        beside.do(wire.cut())
+        code, shown = person.ends()
+    assert code == (125 if words[0] == "run" else 1)
+    assert b"No controller answers" in shown
+
+
+def test_attach_to_what_does_not_run(beside: ThreadedServer, docker: Run) -> None:
+    looked = {"Id": ID, "State": {"Running": False}, "Config": {"Tty": False, "OpenStdin": False}}
+    inspected = docker_pb2.InspectDockerResponse(json=json.dumps(looked).encode())
+    agent = docker_agent(beside, "lab-1", {"InspectDocker": inspected, "AttachContainer": ran(Attached, code=4)})
+    said = docker("attach", "shop")
+    assert (said.code, said.err.splitlines()[0]) == (1, "Error: lab-1: The container shop does not run.")
+    assert docker("start", "-a", "shop").code == 4
+    assert agent.calls[-1].first.target.start
+    assert docker("start", "-a", "shop", "cache").code == 1
+
+
+def test_several_containers_on_several_nodes(beside: ThreadedServer, docker: Run) -> None:
+    async def stop(calling: Calling) -> None:
+        if calling.first.container == "none":
+            raise NO_SUCH
+        await calling.answer(docker_pb2.StopContainerResponse())
+
+    first = docker_agent(beside, "lab-1", {"StopContainer": stop})
+    docker_agent(beside, "lab-2", {"StopContainer": docker_pb2.StopContainerResponse()})
+    beside.do(away(beside, "lab-3"))
+    said = docker("stop", "--all", "-t", "3", "shop", "none", "cache")
+    assert said.code == 1, said.err
+    assert [line for line in said.err.splitlines() if line.startswith("Error")] == [
+        "Error: The node lab-3 is not reachable now.",
+        "Error: lab-1: No such container: none.",
+    ]
+    assert sorted(said.out.splitlines()) == [
+        "lab-1  cache",
+        "lab-1  shop",
+        "lab-2  cache",
+        "lab-2  none",
+        "lab-2  shop",
+    ]
+    assert {call.first.seconds for call in first.calls} == {3}
+    found = json.loads(docker("stop", "--node", "lab-1", "none", "shop", "-o", "json").out)
+    assert [(each["container"], (each["error"] or {}).get("code")) for each in found] == [
+        ("none", "NOT_FOUND"),
+        ("shop", None),
+    ]
+
+
+def test_fairleads_own_are_forced_by_a_word_of_its_own(beside: ThreadedServer, docker: Run) -> None:
+    async def remove(calling: Calling) -> None:
+        if not calling.first.force:
+            raise OWN
+        await calling.answer(docker_pb2.RemoveContainerResponse())
+
+    agent = docker_agent(beside, "lab-1", {"RemoveContainer": remove})
+    assert docker("rm", "-fv", "fairlead-etcd").code == 1
+    said = docker("rm", "-f", "--force", "fairlead-etcd")
+    assert (said.code, said.out) == (0, "fairlead-etcd\n")
+    assert [(call.first.kill, call.first.volumes, call.first.force) for call in agent.calls] == [
+        (True, True, False),
+        (True, False, True),
+    ]
+
+
+def test_commit_and_tag(beside: ThreadedServer, docker: Run) -> None:
+    made = docker_pb2.CommitContainerResponse(id=f"sha256:{ID}")
+    agents = [
+        docker_agent(beside, name, {"CommitContainer": made, "TagImage": docker_pb2.TagImageResponse()})
+        for name in ("lab-1", "lab-2")
+    ]
+    said = docker("commit", "--all", "-m", "why", "-a", "anna", "-c", "CMD a", "--pause=false", "shop", "shop:2")
+    assert (said.code, said.out) == (0, f"lab-1  sha256:{ID}\nlab-2  sha256:{ID}\n")
+    request = agents[1].calls[0].first
+    assert (request.message, request.author, list(request.changes)) == ("why", "anna", ["CMD a"])
+    assert (request.reference, request.no_pause) == ("shop:2", True)
+    said = docker("tag", "--all", "shop:2", "shop:good")
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+def test_pull(beside: ThreadedServer, docker: Run) -> None:
+    messages = told(
+        {"status": "Pulling from library/shop", "id": "latest"},
+        {"status": "Downloading", "id": "abc", "progressDetail": {"current": 1, "total": 2}},
+        {"status": "Pull complete", "id": "abc", "progressDetail": {}},
+        {"status": "Status: Downloaded newer image for shop:latest"},
+    )
+    docker_agent(beside, "lab-1", {"PullImage": messages})
+    assert docker("pull", "shop").out.splitlines() == [
+        "Using default tag: latest",
+        "latest: Pulling from library/shop",
+        "abc: Pull complete",
+        "Status: Downloaded newer image for shop:latest",
+        "docker.io/library/shop:latest",
+    ]
+    assert docker("pull", "-q", "reg.example.com:5000/shop@sha256:ab").out == "reg.example.com:5000/shop@sha256:ab\n"
+    docker_agent(beside, "lab-2", {"PullImage": Missing("manifest unknown.", "Check it.")})
+    said = docker("pull", "-q", "--all", "shop")
+    assert (said.code, said.out) == (1, "lab-1  docker.io/library/shop:latest\n")
+    assert said.err == "Error: lab-2: manifest unknown.\n  → Check it.\n"
+
+
+async def away(beside: ThreadedServer, name: str) -> None:
+    """A node whose agent has never come."""
+    ready_node(beside.server, name)
+
+
+def builder(contexts: list[bytes], *messages: object) -> Callable[[Calling], Any]:
+    async def build(calling: Calling) -> None:
+        contexts.append(b"".join([request.data async for request in calling.more]))
+        for message in messages:
+            await calling.answer(docker_pb2.BuildImageResponse(data=f"{json.dumps(message)}\n".encode()))
+
+    return build
+
+
+def test_build(beside: ThreadedServer, docker: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROM_HERE", "yes")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "big").write_bytes(os.urandom(700_000))
+    contexts: list[bytes] = []
+    messages = (
+        {"stream": "Step 1/1 : FROM scratch\n"},
+        {"aux": {"ID": f"sha256:{ID}"}},
+        {"stream": f"Successfully built {ID[:12]}\n"},
+    )
+    agents = [docker_agent(beside, name, {"BuildImage": builder(contexts, *messages)}) for name in ("lab-1", "lab-2")]
+    flags = ("-t", "shop:1", "--build-arg", "A=b=c", "--build-arg", "FROM_HERE", "--target", "x", "--no-cache")
+    said = docker("build", "--node", "lab-1", *flags, str(folder))
+    assert said.code == 0, said.err
+    assert said.out.splitlines() == [
+        "Sending build context to Docker daemon  703kB",
+        "Step 1/1 : FROM scratch",
+        f"Successfully built {ID[:12]}",
+    ]
+    target = agents[0].calls[0].first.target
+    assert (list(target.tags), dict(target.arguments)) == (["shop:1"], {"A": "b=c", "FROM_HERE": "yes"})
+    assert (target.dockerfile, target.target, target.no_cache) == ("Dockerfile", "x", True)
+    with tarfile.open(fileobj=io.BytesIO(contexts[0])) as archive:
+        assert sorted(archive.getnames()) == ["Dockerfile", "big", "config"][::1] or "big" in archive.getnames()
+    said = docker("build", "--all", "-q", str(folder))
+    assert sorted(said.out.splitlines()) == [f"lab-1  sha256:{ID}", f"lab-2  sha256:{ID}"]
+    assert "lab-2  Step 1/1 : FROM scratch" in docker("build", "--all", str(folder)).out.splitlines()
+
+
+def test_a_build_that_fails(beside: ThreadedServer, docker: Run, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "big").write_bytes(bytes(8 * 2**20))
+
+    async def refuse(calling: Calling) -> None:
+        raise Refused("This node's policy is `docker: read`.", "Ask for `docker: full`.")
+
+    docker_agent(beside, "lab-1", {"BuildImage": refuse})
+    said = docker("build", str(tmp_path))
+    assert (said.code, said.err.splitlines()[0]) == (1, "Error: lab-1: This node's policy is `docker: read`.")
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "told"),
+    [
+        ("# syntax=docker/dockerfile:1\nFROM scratch\n", "Dockerfile:1: `# syntax=docker/dockerfile:1` asks"),
+        ("FROM scratch\nRUN a && \\\n  # why\n  b\nRUN --mount=type=cache,target=/c x\n", "Dockerfile:5: RUN --mount"),
+        ("FROM scratch\nRUN <<EOF\necho\nEOF\n", "Dockerfile:2: a here-document (<<) after RUN"),
+        ("FROM scratch\ncopy --chmod=1 a b\n", "Dockerfile:2: COPY --chmod"),
+    ],
+)
+def test_what_needs_buildkit_is_refused(docker: Run, tmp_path: Path, dockerfile: str, told: str) -> None:
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    said = docker("build", str(tmp_path))
+    assert said.code == 1
+    assert said.err.startswith("Error: This Dockerfile needs BuildKit, and nodes build with Docker's classic builder.")
+    assert told in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--secret", "id=a", "."), "--secret, --ssh, --platform"),
+        (("https://example.com/a.git",), "is no folder on this machine"),
+        (("/no/such/folder",), "There is no folder /no/such/folder."),
+        (("-f", "/no/such/file", "/tmp"), "There is no Dockerfile /no/such/file."),
+        (("-f", "-", "-"), "Standard input can't be the context and the Dockerfile."),
+    ],
+)
+def test_builds_that_can_not_be(docker: Run, arguments: tuple[str, ...], told: str) -> None:
+    said = docker("build", *arguments)
+    assert said.code == 1
+    assert told in said.err
+
+
+def test_a_viewer_changes_nothing(beside: ThreadedServer, docker: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker_agent(beside, "lab-1", {"StopContainer": docker_pb2.StopContainerResponse()})
+    beside.context("eyes", Role.OPERATOR)
+    monkeypatch.setenv("FAIRLEAD_CONTEXT", "eyes")
+    said = docker("stop", "--node", "lab-1", "shop")
+    assert said.code == 1
+    assert "operator" in said.err
