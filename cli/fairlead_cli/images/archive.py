@@ -89,6 +89,12 @@ def configuration(
 
 def write(images: Sequence[Image], out: Path) -> None:
     """Writes images into one archive; a layer that several have is in it once."""
+    with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as tar:
+        write_into(images, tar)
+
+
+def write_into(images: Sequence[Image], tar: tarfile.TarFile) -> None:
+    """Writes images into an open archive, from front to back, so that it may be a pipe."""
     blobs: dict[str, tuple[int, Blob | bytes]] = {}
     manifests, entries = [], []
     for image in images:
@@ -101,13 +107,12 @@ def write(images: Sequence[Image], out: Path) -> None:
         manifests += [_named(digest, len(content), name) for name in image.names]
         entries.append(_docker_entry(image))
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}
-    with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as tar:
-        # manifest.json first: reading an image's id must not mean reading its layers.
-        _add(tar, "manifest.json", canonical(entries))
-        _add(tar, "index.json", canonical(index))
-        _add(tar, "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
-        for digest in sorted(blobs, key=lambda one: (blobs[one][0], one)):
-            _add(tar, f"{BLOBS}/{digest}", blobs[digest][1])
+    # manifest.json first: reading an image's id must not mean reading its layers.
+    _add(tar, "manifest.json", canonical(entries))
+    _add(tar, "index.json", canonical(index))
+    _add(tar, "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
+    for digest in sorted(blobs, key=lambda one: (blobs[one][0], one)):
+        _add(tar, f"{BLOBS}/{digest}", blobs[digest][1])
 
 
 def manifest(image: Image) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from fairlead_cli.lab.names import Lab
 from fairlead_cli.lab.steps import Act, Done, Say, Step
 
 
-def steps(lab: Lab) -> list[Step]:
-    """The steps of `lab up`, each saying what must have ended before it."""
-    stock = images.Stock()
+def steps(lab: Lab, stock: images.Stock | None = None) -> list[Step]:
+    """The steps of `lab up`, each saying what must have ended before it; `stock` is where its images come from."""
+    stock = stock or images.Stock()
     shared = [
         Step("engine", "Docker Engine", find_engine, lambda say: str(engine.ensure())),
         Step("lab images", "Images for the lab", partial(find_lab_images, stock), load_into(stock), ("engine",)),
@@ -37,7 +37,7 @@ def steps(lab: Lab) -> list[Step]:
     ]
     prepared = tuple(f"{what} {node}" for node in lab.nodes for what in ("agent", "images"))
     end = [
-        Step("kubectl", "kubectl", find_kubectl, kubectl.ensure, ("images",)),
+        Step("kubectl", "kubectl", find_kubectl, partial(kubectl.ensure, stock.program), ("images",)),
         Step("cluster", "Cluster", partial(find_cluster, lab), partial(make_cluster, lab), (*prepared, "kubectl")),
         Step("walk", "A pod in it", partial(find_walk, lab), partial(walk.walk, lab), ("cluster", "registry")),
     ]

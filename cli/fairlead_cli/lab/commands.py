@@ -6,17 +6,21 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from fairlead_cli import contexts
+from fairlead_cli.bundle.commands import verified
 from fairlead_cli.commands.options import Format, Output, examples, group
 from fairlead_cli.lab import bringup, engine, front, kubectl, size
 from fairlead_cli.lab import down as teardown
 from fairlead_cli.lab import status as state
 from fairlead_cli.lab import walk as walking
+from fairlead_cli.lab.from_bundle import BundleStock
+from fairlead_cli.lab.images import Stock
 from fairlead_cli.lab.lock import held
 from fairlead_cli.lab.names import Lab
 from fairlead_cli.lab.processes import LabError
@@ -38,14 +42,36 @@ Masters = Annotated[
 ]
 
 
+FromBundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle",
+        metavar="FILE",
+        envvar="FAIRLEAD_BUNDLE",
+        help="Take all images from this bundle; build nothing, ask no registry.",
+    ),
+]
+
+
 @app.command(
-    epilog=examples("fairlead lab up", "fairlead lab up --servers 5", "fairlead lab up --servers 1 --name spare")
+    epilog=examples(
+        "fairlead lab up",
+        "fairlead lab up --servers 5",
+        "fairlead lab up --servers 1 --name spare",
+        "fairlead lab up --bundle lab.tar",
+    )
 )
-def up(name: Name = "lab", servers: Servers = None, control_planes: Masters = size.CONTROL_PLANES) -> None:
+def up(
+    name: Name = "lab",
+    servers: Servers = None,
+    control_planes: Masters = size.CONTROL_PLANES,
+    bundle: FromBundle = None,
+) -> None:
     """Makes the lab, or whatever of it is missing. Run it again at any time."""
     lab = size.chosen(name, servers, control_planes)
+    stock = stock_from(bundle) if bundle else None
     size.remember(lab)
-    outcomes, seconds = carry_out(lab, bringup.steps(lab))
+    outcomes, seconds = carry_out(lab, bringup.steps(lab, stock))
     console = Console()
     console.print()
     console.print(summary(outcomes, seconds))
@@ -98,6 +124,11 @@ def carry_out(lab: Lab, steps: Sequence[Step]) -> tuple[list[Outcome], float]:
     except KeyboardInterrupt:
         console.print(f"Stopped. Run `{front.shown('fairlead')} lab up` again: it continues where it ended.")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def stock_from(bundle: Path) -> Stock:
+    """The images of a bundle, once it is verified. Raises Invalid if it is not well, or not made for a lab."""
+    return BundleStock(verified(bundle, ""))
 
 
 def next_commands(lab: Lab) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from fairlead_cli.images.builder import Builder, Built
 from fairlead_cli.images.progress import Progress
@@ -58,6 +59,10 @@ class Stock:
         """The images, loaded into the outer Engine too."""
         self._built |= builder(say).load(names)
         return self.get(*names)
+
+    def program(self, name: str, say: Say) -> Path:
+        """A program such as kubectl, compiled where the cache lacks it."""
+        return builder(say).binary(name)
 
     def get(self, *names: str) -> list[Built]:
         """Images that an earlier step found or built."""

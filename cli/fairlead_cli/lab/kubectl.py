@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from fairlead_cli.lab import front
-from fairlead_cli.lab.images import builder
 from fairlead_cli.lab.processes import LabError, attempt
 from fairlead_cli.lab.spec import SPEC, kubernetes_minor
 from fairlead_cli.lab.steps import Say
@@ -47,11 +47,11 @@ def program() -> Path:
     return found
 
 
-def ensure(say: Say) -> str:
-    """A kubectl, taken from the cache (or compiled) where the machine has none that fits; its path."""
+def ensure(source: Callable[[str, Say], Path], say: Say) -> str:
+    """A kubectl, got from `source` where the machine has none that fits; its path."""
     if find() is None:
         fresh = BESIDE.with_suffix(".new")
-        shutil.copy(builder(say).binary("kubectl"), fresh)
+        shutil.copy(source("kubectl", say), fresh)
         fresh.chmod(0o755)
         fresh.replace(BESIDE)
     return front.shorter(program())

@@ -1,0 +1,1 @@
+"""What is in images and under which licences, found in the images themselves: the same answer on every machine."""

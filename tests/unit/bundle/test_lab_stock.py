@@ -1,0 +1,86 @@
+"""The lab's images out of a bundle: archives for servers' Dockers, and kubectl, with nothing built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fairlead_cli.bundle import create
+from fairlead_cli.bundle.opened import Bundle, open_bundle
+from fairlead_cli.images import archive
+from fairlead_cli.images.cache import Cache
+from fairlead_cli.lab import images
+from fairlead_cli.lab.from_bundle import BundleStock
+from fairlead_testing import small_bundle
+from fairlead_wire.errors import Invalid
+
+ALL = (*images.ON_SERVERS, *images.FOR_THE_LAB, images.AGENT)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """A bundle with everything that a lab needs, all of it small."""
+    given = [small_bundle.image(tmp_path / "blobs", name, {f"/{name}": b""}) for name in ALL]
+    (tmp_path / "kubectl").write_bytes(b"#!kubectl")
+    made = small_bundle.filled(given, {"kubectl": tmp_path / "kubectl"})
+    create.write(made, tmp_path / "b.tar", small_bundle.step())
+    return open_bundle(tmp_path / "b.tar")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def test_archives_are_written_once_and_hold_the_bundles_images(bundle: Bundle, cache: Cache) -> None:
+    stock = BundleStock(bundle, cache)
+    assert stock.find(images.COMPONENTS) is None
+    said: list[str] = []
+    built = stock.build(images.COMPONENTS, said.append)
+    assert len(said) == len(images.COMPONENTS)
+    for one in built:
+        assert set(archive.image_ids(one.archive).values()) == {one.image_id}
+        assert (one.how, one.images) == ("cached", (f"example.com/{one.name}:1",))
+    assert BundleStock(bundle, cache).find(images.COMPONENTS) == built
+    stock.build(images.COMPONENTS, pytest.fail)
+
+
+def test_an_archive_of_the_same_image_in_the_cache_is_used(bundle: Bundle, cache: Cache) -> None:
+    entry = bundle.document.image("etcd")
+    assert entry is not None
+    there = cache.image("etcd", "0123456789abcdef")
+    there.parent.mkdir(parents=True)
+    archive.write([bundle.image(entry)], there)
+    found = BundleStock(bundle, cache).find(["etcd"])
+    assert found is not None
+    assert found[0].archive == there
+
+
+def test_an_archive_of_another_image_is_not(bundle: Bundle, cache: Cache) -> None:
+    entry = bundle.document.image("pause")
+    assert entry is not None
+    there = cache.image("etcd", "0123456789abcdef")
+    there.parent.mkdir(parents=True)
+    archive.write([bundle.image(entry)], there)
+    assert BundleStock(bundle, cache).find(["etcd"]) is None
+
+
+def test_what_only_this_machine_loads_needs_no_archive(bundle: Bundle, cache: Cache) -> None:
+    found = BundleStock(bundle, cache).find(images.FOR_THE_LAB)
+    assert found is not None
+    assert [one.name for one in found] == list(images.FOR_THE_LAB)
+
+
+def test_kubectl_comes_out_as_a_program(bundle: Bundle, cache: Cache) -> None:
+    program = BundleStock(bundle, cache).program("kubectl", lambda _: None)
+    assert program.read_bytes() == b"#!kubectl"
+    assert program.stat().st_mode & 0o777 == 0o755
+    with pytest.raises(Invalid, match="has no helm"):
+        BundleStock(bundle, cache).program("helm", lambda _: None)
+
+
+def test_a_bundle_that_was_not_made_for_a_lab_is_refused(tmp_path: Path, cache: Cache) -> None:
+    with pytest.raises(Invalid, match=r"was not made for a lab: it lacks agent, .*pause") as told:
+        BundleStock(open_bundle(small_bundle.bundle(tmp_path)), cache)
+    assert told.value.next_step == "Make one with `fairlead bundle create --for-lab`."
