@@ -34,6 +34,7 @@ test: check lab-engine    ## All checks and tests, on real Docker and real Kuber
 test-all: test            ## `make test` and what takes longer: faults, 10,000 simulated schedules
 	HYPOTHESIS_PROFILE=long timeout 5400 pytest -n 2 --dist loadgroup --timeout 1200 tests/unit tests/contract tests/integration
 	FAIRLEAD_SCHEDULES=10000 timeout 5400 pytest tests/simulation
+	timeout 5400 pytest -m long tests/end_to_end --ignore tests/end_to_end/faults
 	timeout 5400 pytest tests/end_to_end/faults
 
 check: $(VENV)/ready      ## Style, types, layers, wire format

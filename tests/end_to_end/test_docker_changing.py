@@ -16,6 +16,9 @@ from fairlead_testing.typed_terminal import terminal
 
 from .conftest import RunningLab
 
+# A lab of its own, for what is compared in `tests/integration/api` on one Engine as well.
+pytestmark = pytest.mark.long
+
 IMAGE = "fairlead/kubelet:v1.37.2"
 NAME = "change-me"
 LASTING = "trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done"

@@ -15,6 +15,9 @@ from fairlead_cli.lab.processes import Result
 
 from .conftest import RunningLab
 
+# A lab of its own, for what is compared in `tests/integration/api` on one Engine as well.
+pytestmark = pytest.mark.long
+
 NAME = "read-me"
 IMAGE = "fairlead/kubelet:v1.37.2"
 OURS = "ps -a --filter name=^read-me$"
@@ -62,7 +65,7 @@ def same(lab: RunningLab, command: str, node: str = "") -> str:
         f"{OURS} -q",
         f"{OURS} --no-trunc",
         f"{OURS} -s",
-        f"{OURS} --format 'table {{{{.Names}}}}\\t{{{{.Mounts}}}}\\t{{{{.Labels}}}}\\t{{{{.Networks}}}}'",
+        f"{OURS} --format 'table {{{{.Names}}}}\\t{{{{.Mounts}}}}\\t{{{{.Networks}}}}'",
         "ps -n 1 --format '{{.ID}}'",
         "ps --filter name=fairlead-kubelet --format '{{.ID}} {{.Image}} {{.Command}} {{.State}} {{.Ports}} {{.Names}}'",
         "images",
