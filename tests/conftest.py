@@ -13,6 +13,7 @@ settings.register_profile("long", max_examples=2_000, deadline=None, suppress_he
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     """With `-n`, a file's tests stay together, and so do all that share the real Docker Engine."""
     for item in items:
