@@ -26,13 +26,15 @@ lab-engine: $(VENV)/ready ## A Docker Engine for the tests, where none answers
 test: check lab-engine    ## All checks and tests, on real Docker and real Kubernetes
 	deploy/test-packages.sh
 	fairlead images build
-	timeout 1500 pytest -n 2 --dist loadgroup -m 'not long' tests/unit tests/contract tests/integration
+	timeout 1500 pytest -n 2 --dist loadfile -m 'not long and not engine' tests/unit tests/contract tests/integration
+	timeout 1500 pytest -m 'engine and not long' tests/unit tests/contract tests/integration
 	timeout 1500 pytest tests/simulation
 	timeout 2400 pytest -m 'not long' --durations 20 tests/end_to_end --ignore tests/end_to_end/faults
 	fairlead lab down
 
 test-all: test            ## `make test` and what takes longer: faults, 10,000 simulated schedules
-	HYPOTHESIS_PROFILE=long timeout 5400 pytest -n 2 --dist loadgroup --timeout 1200 tests/unit tests/contract tests/integration
+	HYPOTHESIS_PROFILE=long timeout 5400 pytest -n 2 --dist loadfile --timeout 1200 -m 'not engine' tests/unit tests/contract tests/integration
+	timeout 1500 pytest -m 'engine and long' tests/unit tests/contract tests/integration
 	FAIRLEAD_SCHEDULES=10000 timeout 5400 pytest tests/simulation
 	timeout 5400 pytest -m long tests/end_to_end --ignore tests/end_to_end/faults
 	timeout 5400 pytest tests/end_to_end/faults
