@@ -26,7 +26,7 @@ from fairlead_testing.engine_image import docker_socket
 from fairlead_testing.people_engine import Heard, called
 from fairlead_testing.small_registry import SmallRegistry
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 FOREVER = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
 
 

@@ -185,6 +185,7 @@ class ThreadedServer:
 
     def stop(self) -> None:
         self.do(self._stack.aclose())
+        self.do(_rest())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(DEADLINE)
         self._loop.close()
@@ -232,6 +233,16 @@ class ThreadedServer:
         )
         contexts.save(made, self.folder)
         return made
+
+
+async def _rest() -> None:
+    """What still runs on the loop has a moment to end and is cancelled then: no task may outlive its loop."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    late = (await asyncio.wait(rest, timeout=1))[1] if rest else set()
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=1)
 
 
 @contextmanager

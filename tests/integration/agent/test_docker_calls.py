@@ -17,7 +17,7 @@ from fairlead_testing.docker_people import People, docker_people
 from fairlead_wire.errors import FairleadError
 from fairlead_wire.status import from_rpc_error
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 FOREVER = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
 LINE = "x" * 1015
 LINES = 32_000

@@ -25,7 +25,7 @@ from fairlead_testing.connected_agent import connected
 from fairlead_testing.engine_image import docker_socket, image_on_the_engine
 from fairlead_wire.docker_calls import RELAY_TARGET
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180), pytest.mark.long]
 
 SCRIPT = "echo out; echo err >&2; echo more; exec sleep 600"
 

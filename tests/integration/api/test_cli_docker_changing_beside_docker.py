@@ -19,7 +19,7 @@ from fairlead_testing.engine_fleet import engine_fleet, real_docker
 from fairlead_testing.engine_image import image_on_the_engine
 from fairlead_testing.typed_terminal import terminal
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180), pytest.mark.long]
 
 FAIRLEAD = str(Path(sys.executable).parent / "fairlead")
 STREAMS = ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce")
