@@ -53,7 +53,7 @@ class DockerService:
             async with aclosing(self._call(name, request)) as answers:
                 async for answer in answers:
                     return answer
-            raise _broken(name)
+            raise FairleadError(f"The agent gave no answer to {name}.", "Bring the agent to this controller's release.")
 
         async def from_one(request: bytes, context: Any) -> AsyncIterator[bytes]:
             async with aclosing(self._call(name, request)) as answers:
@@ -123,7 +123,7 @@ def _asked(method: str, first: bytes) -> Any:
         request: Any = _REQUESTS[method].FromString(first)
     except DecodeError:
         raise Invalid("The request can't be read.", "Send the message that the method takes.") from None
-    if "target" not in request.DESCRIPTOR.fields_by_name or request.DESCRIPTOR.fields_by_name["target"].type != 11:
+    if "target" not in request.DESCRIPTOR.fields_by_name:
         return request
     if not request.HasField("target"):
         raise Invalid("The first frame of this call says where it leads.", "Send the target first, then the rest.")
@@ -176,16 +176,17 @@ def _told(method: str, asked: Any) -> str:
 
 
 _SUBJECTS = ("container", "image", "reference")
+# Asked for: whether it came about, the caller was told.
 _WORDS: Mapping[str, str] = {
-    "CreateContainer": "A container was asked for",
-    "StartContainer": "The container {} was started",
-    "StopContainer": "The container {} was stopped",
-    "RestartContainer": "The container {} was restarted",
-    "RemoveContainer": "The container {} was removed",
-    "AttachContainer": "Somebody attached to the container {}",
-    "ExecContainer": "A command was run in the container {}",
-    "CommitContainer": "An image was made of the container {}",
-    "TagImage": "The image {} was tagged",
-    "PullImage": "The image {} was pulled",
-    "BuildImage": "An image was built",
+    "CreateContainer": "Asked to make a container",
+    "StartContainer": "Asked to start the container {}",
+    "StopContainer": "Asked to stop the container {}",
+    "RestartContainer": "Asked to restart the container {}",
+    "RemoveContainer": "Asked to remove the container {}",
+    "AttachContainer": "Asked to attach to the container {}",
+    "ExecContainer": "Asked to run a command in the container {}",
+    "CommitContainer": "Asked to make an image of the container {}",
+    "TagImage": "Asked to tag the image {}",
+    "PullImage": "Asked to pull the image {}",
+    "BuildImage": "Asked to build an image",
 }

@@ -270,7 +270,7 @@ async def test_force_is_in_the_event_log(server: FleetServer, agent: DockerAgent
     asked = pb.StopContainerRequest(node=NODE, container="fairlead-etcd", force=True)
     await stub.StopContainer(asked, timeout=SECONDS)
     (event,) = server.events("docker-called")
-    assert event.message == "The container fairlead-etcd was stopped by force."
+    assert event.message == "Asked to stop the container fairlead-etcd by force."
 
 
 async def test_reading_is_not_in_the_event_log(server: FleetServer, agent: DockerAgent, stub: Any) -> None:
