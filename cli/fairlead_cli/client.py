@@ -90,8 +90,7 @@ class Client:
             except grpc.RpcError as error:
                 failure = self.failure(error)
                 begun = begun or not _never_connected(error)
-                lost = isinstance(failure, Unreachable) and not _said_by_controller(error)
-                if not (lost and begun) or time.monotonic() > end:
+                if not (begun and isinstance(failure, NoController)) or time.monotonic() > end:
                     raise failure from None
             await rest(next(waits))
 
@@ -175,13 +174,6 @@ def run(context_name: str, work: Callable[[Client], Coroutine[Any, Any, T]]) -> 
             return await work(client)
 
     return asyncio.run(connected())
-
-
-def _said_by_controller(error: grpc.RpcError) -> bool:
-    """Whether the status is a controller's own and not gRPC's: ours come with details."""
-    from fairlead_wire.status import from_rpc_error
-
-    return bool(from_rpc_error(error).next_step)
 
 
 def _never_connected(error: Any) -> bool:
