@@ -13,7 +13,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,11 +165,6 @@ def unpack(archive: Path, folder: Path) -> list[Image]:
                 layers.append(adopt_blob(folder, path))
             images.append(Image(config, tuple(layers), tuple(entry["RepoTags"] or ())))
     return images
-
-
-def bundle(archives: Iterable[Path], out: Path, scratch: Path) -> None:
-    """Puts the images of several archives into one, each layer once."""
-    write([image for archive in archives for image in in_place(archive) or unpack(archive, scratch)], out)
 
 
 def in_place(archive: Path) -> list[Image]:

@@ -5,7 +5,6 @@ builder = Builder(checkout, report=show)
 images = builder.build(["etcd", "nginx"])         # name → Built, each an archive in the cache
 builder.load(["lab-node"], Engine())              # builds what is missing, loads what the Engine lacks
 kubectl = builder.binary("kubectl")
-builder.bundle(["etcd", "kubelet"], Path("all.tar"))   # one archive, shared layers once
 """
 
 from __future__ import annotations
@@ -121,13 +120,6 @@ class Builder:
         """A Go program that any of the modules builds, such as kubectl."""
         module = self.recipes.module_of(name)
         return self._programs(module, {name})[name]
-
-    def bundle(self, names: Iterable[str], out: Path) -> Path:
-        """Writes several images into one archive, built if need be; a layer that several have is in it once."""
-        built = self.build(names)
-        with self.cache.scratch() as scratch, self.cache.writing(out) as fresh:
-            archive.bundle([one.archive for one in built.values()], fresh, scratch)
-        return out
 
     def _carry_out(self, one: Planned) -> Built:
         step = self._step(one.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -32,9 +31,6 @@ def build(
     source: Annotated[
         Literal["auto", "source"], typer.Option("--from", help="`source` never asks an image registry.")
     ] = "auto",
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write them all into one archive for `docker load`.")
-    ] = None,
     output: Output = "table",
 ) -> None:
     """Builds images into the cache, or pulls them where a registry answers; what is cached is left as it is.
@@ -46,8 +42,6 @@ def build(
     with live(console) as report:
         builder = Builder(report=report, source=source)
         built = builder.load(names or [], Engine(engine)) if engine else builder.build(names or [])
-        if bundle:
-            builder.bundle(names or [], bundle)
     if output == "json":
         _print_json(list(built.values()))
         return

@@ -93,17 +93,6 @@ def test_the_layer_has_folders_links_and_modes(tmp_path: Path) -> None:
     assert {member.mtime for member in found.values()} == {archive.EPOCH}
 
 
-def test_a_bundle_has_every_image_and_shared_layers_once(tmp_path: Path) -> None:
-    one, other = build(tmp_path / "one"), build(tmp_path / "other")
-    out = tmp_path / "bundle.tar"
-    archive.bundle([one, other], out, tmp_path)
-    assert len(archive.read_entries(out)) == 2
-    with tarfile.open(out) as tar:
-        names = tar.getnames()
-    assert len(names) == len(set(names))
-    assert out.stat().st_size < one.stat().st_size + other.stat().st_size
-
-
 def docker_saved(folder: Path, stamp: float) -> Path:
     """An archive as an old `docker save` writes it, of an image built at a moment."""
     layer = io.BytesIO()

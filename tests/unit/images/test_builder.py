@@ -119,11 +119,6 @@ def test_a_failed_build_shows_the_compilers_words_and_leaves_nothing(checkout: P
     assert left == []
 
 
-def test_a_bundle_holds_the_images(checkout: Path) -> None:
-    out = builder(checkout).bundle(["thing"], checkout.parent / "bundle.tar")
-    assert list(archive.image_ids(out)) == ["example.com/thing:1"]
-
-
 def step() -> Step:
     return Step("go", silent, time.monotonic)
 
