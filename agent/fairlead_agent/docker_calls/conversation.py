@@ -12,10 +12,8 @@ from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
-from google.protobuf.message_factory import GetMessageClass
 
 from fairlead.agent.v1 import docker_pb2 as agent_pb2
-from fairlead.api.v1 import docker_pb2
 from fairlead_agent.docker_calls import failures
 from fairlead_agent.docker_calls.call import Call, Handler
 from fairlead_agent.docker_calls.permission import Permission
@@ -23,6 +21,7 @@ from fairlead_agent.docker_calls.table import HANDLERS
 from fairlead_agent.relay_frames import RelayEnded, RelayFrames
 from fairlead_agent.runtime.people_port import PeopleEngine
 from fairlead_agent.runtime.port import RuntimeFailure
+from fairlead_wire.docker_messages import REQUESTS, asked
 from fairlead_wire.errors import FairleadError, Invalid, Refused
 
 ANSWER_BYTES = 8 * 1024 * 1024
@@ -31,10 +30,6 @@ MOST_CALLS = 256
 """At a time: each holds at most a few MiB and two sockets."""
 
 _log = logging.getLogger(__name__)
-_REQUESTS: Mapping[str, type[Message]] = {
-    method.name: GetMessageClass(method.input_type)
-    for method in docker_pb2.DESCRIPTOR.services_by_name["DockerService"].methods
-}
 
 
 class DockerCalls:
@@ -66,8 +61,8 @@ class DockerCalls:
         try:
             call = _decoded(agent_pb2.DockerCall, await relay.read())
             request, node = self._begin(call)
-            asked = Call(self._engine, node, call.admin, _further(relay, _REQUESTS[call.method]))
-            async with aclosing(self._handlers[call.method](asked, request)) as answers:
+            made = Call(self._engine, node, call.admin, _further(relay, REQUESTS[call.method]))
+            async with aclosing(self._handlers[call.method](made, request)) as answers:
                 async for answer in answers:
                     await relay.write(_response(answer))
         except RelayEnded:
@@ -92,9 +87,9 @@ class DockerCalls:
             )
         if self._running > self._most:
             raise Refused(f"This node carries out {self._most} Docker calls already.", "Wait until some have ended.")
-        request = _decoded(_REQUESTS[call.method], call.request)
-        if "target" in request.DESCRIPTOR.fields_by_name:
-            request = request.target
+        request = asked(_decoded(REQUESTS[call.method], call.request))
+        if request is None:
+            raise Invalid("The first frame of this call says where it leads.", "Send the target first, then the rest.")
         _log.info("%s for %s", call.method, call.caller)
         return request, request.node.rpartition("/")[2]
 

@@ -12,11 +12,9 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError, Message
-from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.message import DecodeError
 
 from fairlead.agent.v1 import docker_pb2 as agent_pb2
-from fairlead.api.v1 import docker_pb2
 from fairlead_controller.api import audit
 from fairlead_controller.api.access import principal
 from fairlead_controller.api.parts import Parts
@@ -25,15 +23,11 @@ from fairlead_controller.handlers import handler
 from fairlead_controller.model.node import Node
 from fairlead_controller.ports import RelayPipe
 from fairlead_wire.docker_calls import CHANGES, FRAME_BYTES, RELAY_TARGET, SERVICE
+from fairlead_wire.docker_messages import METHODS, REQUESTS, asked
 from fairlead_wire.errors import BY_CODE, FairleadError, Invalid, Unreachable
 from fairlead_wire.identity import Role
 
 OPEN_SECONDS = 10.0
-
-_DESCRIPTOR = docker_pb2.DESCRIPTOR.services_by_name["DockerService"]
-_REQUESTS: Mapping[str, type[Message]] = {
-    method.name: GetMessageClass(method.input_type) for method in _DESCRIPTOR.methods
-}
 
 
 class DockerService:
@@ -43,7 +37,7 @@ class DockerService:
         self._parts = parts
 
     def handlers(self) -> grpc.GenericRpcHandler:
-        made = {method.name: self._handler(method) for method in _DESCRIPTOR.methods}
+        made = {method.name: self._handler(method) for method in METHODS}
         return grpc.method_handlers_generic_handler(SERVICE, made)
 
     def _handler(self, method: Any) -> Any:
@@ -70,10 +64,10 @@ class DockerService:
         return handler(method.client_streaming, method.server_streaming, behaviour)
 
     async def _call(self, method: str, first: bytes, more: AsyncIterator[bytes] | None = None) -> AsyncGenerator[bytes]:
-        asked = _asked(method, first)
-        node = await self._node(asked.node)
+        subject = _subject(method, first)
+        node = await self._node(subject.node)
         if CHANGES[method]:
-            await self._record(method, asked, node)
+            await self._record(method, subject, node)
         pipe = await self._parts.relays.open(node.id, RELAY_TARGET, OPEN_SECONDS)
         upwards = asyncio.create_task(_pass_on(_frame(method, first), more, pipe))
         try:
@@ -109,25 +103,23 @@ class DockerService:
             )
         return node
 
-    async def _record(self, method: str, asked: Any, node: Node) -> None:
+    async def _record(self, method: str, subject: Any, node: Node) -> None:
         """Never what a command line or an environment says: either may hold a secret."""
-        at, said = self._parts.clock.now(), _told(method, asked)
+        at, said = self._parts.clock.now(), _told(method, subject)
         await audit.change(
             self._parts, lambda repositories: audit.record(repositories, at, "docker-called", said, node=node.name)
         )
 
 
-def _asked(method: str, first: bytes) -> Any:
+def _subject(method: str, first: bytes) -> Any:
     """What carries the node's name: the request, or the target that a stream begins with."""
     try:
-        request: Any = _REQUESTS[method].FromString(first)
+        request = REQUESTS[method].FromString(first)
     except DecodeError:
         raise Invalid("The request can't be read.", "Send the message that the method takes.") from None
-    if "target" not in request.DESCRIPTOR.fields_by_name:
-        return request
-    if not request.HasField("target"):
+    if (found := asked(request)) is None:
         raise Invalid("The first frame of this call says where it leads.", "Send the target first, then the rest.")
-    return request.target
+    return found
 
 
 def _frame(method: str, first: bytes) -> bytes:
@@ -169,13 +161,13 @@ def _broken(node: str) -> Unreachable:
     )
 
 
-def _told(method: str, asked: Any) -> str:
-    subject = next((str(getattr(asked, field)) for field in _SUBJECTS if getattr(asked, field, "")), "")
-    forced = " by force" if getattr(asked, "force", False) else ""
-    return f"{_WORDS[method].format(subject or 'an image')}{forced}."
+def _told(method: str, subject: Any) -> str:
+    name = next((str(getattr(subject, field)) for field in _NAMES if getattr(subject, field, "")), "")
+    forced = " by force" if getattr(subject, "force", False) else ""
+    return f"{_WORDS[method].format(name)}{forced}."
 
 
-_SUBJECTS = ("container", "image", "reference")
+_NAMES = ("container", "image", "reference")
 # Asked for: whether it came about, the caller was told.
 _WORDS: Mapping[str, str] = {
     "CreateContainer": "Asked to make a container",
