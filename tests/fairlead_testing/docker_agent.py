@@ -10,17 +10,14 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
 from fairlead.agent.v1 import docker_pb2 as agent_pb2
 from fairlead.agent.v1 import session_pb2
-from fairlead.api.v1 import docker_pb2
 from fairlead_testing.api_server import ThreadedServer, ready_node, until
 from fairlead_testing.fake_agent import FakeAgent
 from fairlead_testing.fleet_server import FleetServer
+from fairlead_wire.docker_messages import REQUESTS
 from fairlead_wire.errors import FairleadError
-
-_METHODS = docker_pb2.DESCRIPTOR.services_by_name["DockerService"].methods_by_name
 
 
 @dataclass
@@ -159,7 +156,7 @@ async def _act(answer: Answer | None, calling: Calling) -> None:
 
 async def _calling(relay: Any, say: Callable[[Message], Awaitable[None]]) -> Calling:
     call = agent_pb2.DockerCall.FromString((await relay.read()).data)
-    kind = GetMessageClass(_METHODS[call.method].input_type)
+    kind = REQUESTS[call.method]
 
     async def more() -> AsyncIterator[Any]:
         while (frame := await relay.read()) is not grpc.aio.EOF and frame.data:

@@ -64,3 +64,16 @@ def cluster(beside: ThreadedServer, fairlead: Run, spec: Path) -> str:
     beside.agent("lab-1")
     assert fairlead("apply", "-f", "cluster.yaml").code == 0
     return "lab"
+
+
+@pytest.fixture
+def docker(beside: ThreadedServer, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Calls `fairlead docker` and catches what goes straight to the descriptors as well."""
+
+    def run(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = main(("docker", *arguments))
+        written = capfd.readouterr()
+        return Said(code, written.out, written.err)
+
+    return run
