@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from fairlead.agent.v1 import session_pb2
+from fairlead_controller.model.fleet_image import FleetImage
 from fairlead_controller.model.preflight import Inspected
 from fairlead_controller.model.snapshot import Cluster, Snapshot
 from fairlead_wire.assignment import Assignment, Observation, Subject
@@ -109,4 +110,37 @@ class Reconciler(Protocol):
 
     async def snapshot(self, cluster: Cluster) -> Snapshot:
         """What `plan` would read for this cluster; the cluster may be a candidate that is not stored."""
+        ...
+
+
+class FleetImages(Protocol):
+    """What the fleet's registry has. All of it is on the disk; nothing of it is in the database."""
+
+    @property
+    def registry(self) -> str:
+        """Where nodes reach the registry, "HOST:PORT"; empty if this controller runs none."""
+        ...
+
+    def all(self) -> Mapping[str, FleetImage]:
+        """Images by full reference."""
+        ...
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Has `call` called, in the event loop, each time that `registry` or `all` changed."""
+        ...
+
+    def missing(self, digests: Iterable[str]) -> tuple[str, ...]:
+        """Those blobs that are not there. Raises Invalid for what is no digest."""
+        ...
+
+    async def add_blob(self, digest: str, size: int, data: AsyncIterator[bytes]) -> None:
+        """Safe on the disk when it returns. Raises Invalid for another size or digest, Refused for a full disk."""
+        ...
+
+    async def put(self, reference: str, manifest: bytes) -> FleetImage:
+        """Names an image. Raises Invalid for a bad manifest or name, Missing for blobs that are not there."""
+        ...
+
+    async def delete(self, reference: str) -> int:
+        """Takes a name away; the bytes that this freed. Raises Missing."""
         ...

@@ -51,6 +51,16 @@ _ROLES_BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "ListSnapshots": VIEWERS,
         "ExportSnapshot": ADMINS,
     },
+    # What lies in the registry is what nodes will run.
+    "fairlead.api.v1.ImageService": {
+        "ListFleetImages": VIEWERS,
+        "FindMissingBlobs": ADMINS,
+        "UploadBlob": ADMINS,
+        "PutFleetImage": ADMINS,
+        "DeleteFleetImage": ADMINS,
+        "FindMissingImages": OPERATORS,
+        "PrefetchImages": ADMINS,
+    },
     # A node's own policy may forbid more.
     "fairlead.api.v1.DockerService": {method: ADMINS if changes else OPERATORS for method, changes in CHANGES.items()},
     # Served by the enrolment listener, where whoever calls is nobody yet; never here.

@@ -23,72 +23,73 @@ _sym_db = _symbol_database.Default()
 
 
 from fairlead.agent.v1 import enrollment_pb2 as fairlead_dot_agent_dot_v1_dot_enrollment__pb2
+from fairlead.agent.v1 import images_pb2 as fairlead_dot_agent_dot_v1_dot_images__pb2
 from fairlead.agent.v1 import inspection_pb2 as fairlead_dot_agent_dot_v1_dot_inspection__pb2
 from fairlead.agent.v1 import snapshots_pb2 as fairlead_dot_agent_dot_v1_dot_snapshots__pb2
 from fairlead.agent.v1 import task_pb2 as fairlead_dot_agent_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x61irlead/agent/v1/session.proto\x12\x11\x66\x61irlead.agent.v1\x1a\"fairlead/agent/v1/enrollment.proto\x1a\"fairlead/agent/v1/inspection.proto\x1a!fairlead/agent/v1/snapshots.proto\x1a\x1c\x66\x61irlead/agent/v1/task.proto\"\xcd\x01\n\x0bObservation\x12+\n\x07subject\x18\x01 \x01(\x0e\x32\x1a.fairlead.agent.v1.Subject\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x1c.fairlead.agent.v1.TaskState\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x10\n\x08restarts\x18\x06 \x01(\x05\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x12\x13\n\x0bobserved_ms\x18\x08 \x01(\x03\"x\n\x05Hello\x12\'\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x18.fairlead.agent.v1.Facts\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63luster\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x12\n\ngeneration\x18\x05 \x01(\x03\"\x0b\n\tHeartbeat\"V\n\x0cObservations\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x34\n\x0cobservations\x18\x02 \x03(\x0b\x32\x1e.fairlead.agent.v1.Observation\"R\n\tHappening\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0bhappened_ms\x18\x04 \x01(\x03\"\xdb\x01\n\x11InstructionResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x33\n\nassignment\x18\x03 \x01(\x0b\x32\x1d.fairlead.agent.v1.AssignmentH\x00\x12\x31\n\tsnapshots\x18\x04 \x01(\x0b\x32\x1c.fairlead.agent.v1.SnapshotsH\x00\x12\x39\n\ninspection\x18\x05 \x01(\x0b\x32#.fairlead.agent.v1.InspectionReportH\x00\x42\x08\n\x06result\"\xa9\x02\n\x0eSessionRequest\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.fairlead.agent.v1.HelloH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.fairlead.agent.v1.HeartbeatH\x00\x12\x37\n\x0cobservations\x18\x03 \x01(\x0b\x32\x1f.fairlead.agent.v1.ObservationsH\x00\x12\x31\n\thappening\x18\x04 \x01(\x0b\x32\x1c.fairlead.agent.v1.HappeningH\x00\x12\x42\n\x12instruction_result\x18\x08 \x01(\x0b\x32$.fairlead.agent.v1.InstructionResultH\x00\x42\t\n\x07message\"S\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\x14\n\x0cheartbeat_ms\x18\x03 \x01(\x05\x12\x0f\n\x07node_id\x18\x04 \x01(\t\"\x85\x03\n\nAssignment\x12/\n\x04type\x18\x01 \x01(\x0e\x32!.fairlead.agent.v1.AssignmentType\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x12\n\napplies_to\x18\x04 \x01(\x03\x12\x12\n\nresults_in\x18\x05 \x01(\x03\x12*\n\x05tasks\x18\x06 \x03(\x0b\x32\x1b.fairlead.agent.v1.TaskSpec\x12*\n\x05\x66iles\x18\x07 \x03(\x0b\x32\x1b.fairlead.agent.v1.FileSpec\x12\x38\n\x0c\x63\x65rtificates\x18\x08 \x03(\x0b\x32\".fairlead.agent.v1.CertificateSpec\x12.\n\x07objects\x18\t \x03(\x0b\x32\x1d.fairlead.agent.v1.ObjectSpec\x12,\n\x08removals\x18\n \x03(\x0b\x32\x1a.fairlead.agent.v1.Removal\x12\x0f\n\x07\x64ropped\x18\x0b \x03(\t\".\n\nRelayOffer\x12\x10\n\x08relay_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\"\x1c\n\x08RelayEnd\x12\x10\n\x08relay_id\x18\x01 \x01(\t\"\x10\n\x0eShowAssignment\"\x98\x02\n\x0bInstruction\x12\n\n\x02id\x18\x01 \x01(\t\x12<\n\x0fshow_assignment\x18\x02 \x01(\x0b\x32!.fairlead.agent.v1.ShowAssignmentH\x00\x12<\n\x0f\x63reate_snapshot\x18\x03 \x01(\x0b\x32!.fairlead.agent.v1.CreateSnapshotH\x00\x12:\n\x0elist_snapshots\x18\x04 \x01(\x0b\x32 .fairlead.agent.v1.ListSnapshotsH\x00\x12\x36\n\x0cinspect_host\x18\x05 \x01(\x0b\x32\x1e.fairlead.agent.v1.InspectHostH\x00\x42\r\n\x0binstruction\"\x9f\x02\n\x0fSessionResponse\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1a.fairlead.agent.v1.WelcomeH\x00\x12\x33\n\nassignment\x18\x02 \x01(\x0b\x32\x1d.fairlead.agent.v1.AssignmentH\x00\x12\x34\n\x0brelay_offer\x18\x03 \x01(\x0b\x32\x1d.fairlead.agent.v1.RelayOfferH\x00\x12\x35\n\x0binstruction\x18\x08 \x01(\x0b\x32\x1e.fairlead.agent.v1.InstructionH\x00\x12\x30\n\trelay_end\x18\t \x01(\x0b\x32\x1b.fairlead.agent.v1.RelayEndH\x00\x42\t\n\x07message\"/\n\x12\x43\x65rtificateRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03\x63sr\x18\x02 \x01(\x0c\"6\n\x11IssuedCertificate\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\t\"d\n\x18IssueCertificatesRequest\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x37\n\x08requests\x18\x02 \x03(\x0b\x32%.fairlead.agent.v1.CertificateRequest\"W\n\x19IssueCertificatesResponse\x12:\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0b\x32$.fairlead.agent.v1.IssuedCertificate\"\x1b\n\x0cRenewRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\x0c\"*\n\rRenewResponse\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\t\"L\n\x0cRelayRequest\x12\x12\n\x08relay_id\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x65rror\x18\x03 \x01(\tH\x00\x42\x07\n\x05\x66rame\"\x1d\n\rRelayResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*\x83\x01\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x10\n\x0cSUBJECT_TASK\x10\x01\x12\x12\n\x0eSUBJECT_OBJECT\x10\x02\x12\x13\n\x0fSUBJECT_REMOVAL\x10\x03\x12\x12\n\x0eSUBJECT_ORPHAN\x10\x04\x12\x10\n\x0cSUBJECT_FILE\x10\x05*\x9e\x02\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_STATE_PENDING\x10\n\x12\x17\n\x13TASK_STATE_FETCHING\x10\x14\x12\x18\n\x14TASK_STATE_PREPARING\x10\x1e\x12\x16\n\x12TASK_STATE_CREATED\x10(\x12\x17\n\x13TASK_STATE_STARTING\x10\x32\x12\x18\n\x14TASK_STATE_UNHEALTHY\x10\x37\x12\x16\n\x12TASK_STATE_HEALTHY\x10<\x12\x18\n\x14TASK_STATE_COMPLETED\x10\x46\x12\x15\n\x11TASK_STATE_FAILED\x10P\x12\x16\n\x12TASK_STATE_REMOVED\x10Z*p\n\x0e\x41ssignmentType\x12\x1f\n\x1b\x41SSIGNMENT_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41SSIGNMENT_TYPE_COMPLETE\x10\x01\x12\x1f\n\x1b\x41SSIGNMENT_TYPE_INCREMENTAL\x10\x02\x32\x66\n\x0eSessionService\x12T\n\x07Session\x12!.fairlead.agent.v1.SessionRequest\x1a\".fairlead.agent.v1.SessionResponse(\x01\x30\x01\x32\xd0\x01\n\x12\x43\x65rtificateService\x12n\n\x11IssueCertificates\x12+.fairlead.agent.v1.IssueCertificatesRequest\x1a,.fairlead.agent.v1.IssueCertificatesResponse\x12J\n\x05Renew\x12\x1f.fairlead.agent.v1.RenewRequest\x1a .fairlead.agent.v1.RenewResponse2^\n\x0cRelayService\x12N\n\x05Relay\x12\x1f.fairlead.agent.v1.RelayRequest\x1a .fairlead.agent.v1.RelayResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x61irlead/agent/v1/session.proto\x12\x11\x66\x61irlead.agent.v1\x1a\"fairlead/agent/v1/enrollment.proto\x1a\x1e\x66\x61irlead/agent/v1/images.proto\x1a\"fairlead/agent/v1/inspection.proto\x1a!fairlead/agent/v1/snapshots.proto\x1a\x1c\x66\x61irlead/agent/v1/task.proto\"\xcd\x01\n\x0bObservation\x12+\n\x07subject\x18\x01 \x01(\x0e\x32\x1a.fairlead.agent.v1.Subject\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12+\n\x05state\x18\x04 \x01(\x0e\x32\x1c.fairlead.agent.v1.TaskState\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x10\n\x08restarts\x18\x06 \x01(\x05\x12\x10\n\x08sequence\x18\x07 \x01(\x03\x12\x13\n\x0bobserved_ms\x18\x08 \x01(\x03\"x\n\x05Hello\x12\'\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x18.fairlead.agent.v1.Facts\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63luster\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x12\n\ngeneration\x18\x05 \x01(\x03\"\x0b\n\tHeartbeat\"V\n\x0cObservations\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x34\n\x0cobservations\x18\x02 \x03(\x0b\x32\x1e.fairlead.agent.v1.Observation\"R\n\tHappening\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0bhappened_ms\x18\x04 \x01(\x03\"\x8d\x02\n\x11InstructionResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x33\n\nassignment\x18\x03 \x01(\x0b\x32\x1d.fairlead.agent.v1.AssignmentH\x00\x12\x31\n\tsnapshots\x18\x04 \x01(\x0b\x32\x1c.fairlead.agent.v1.SnapshotsH\x00\x12\x39\n\ninspection\x18\x05 \x01(\x0b\x32#.fairlead.agent.v1.InspectionReportH\x00\x12\x30\n\x06images\x18\x06 \x01(\x0b\x32\x1e.fairlead.agent.v1.FoundImagesH\x00\x42\x08\n\x06result\"\xa9\x02\n\x0eSessionRequest\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.fairlead.agent.v1.HelloH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.fairlead.agent.v1.HeartbeatH\x00\x12\x37\n\x0cobservations\x18\x03 \x01(\x0b\x32\x1f.fairlead.agent.v1.ObservationsH\x00\x12\x31\n\thappening\x18\x04 \x01(\x0b\x32\x1c.fairlead.agent.v1.HappeningH\x00\x12\x42\n\x12instruction_result\x18\x08 \x01(\x0b\x32$.fairlead.agent.v1.InstructionResultH\x00\x42\t\n\x07message\"S\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\x14\n\x0cheartbeat_ms\x18\x03 \x01(\x05\x12\x0f\n\x07node_id\x18\x04 \x01(\t\"\x85\x03\n\nAssignment\x12/\n\x04type\x18\x01 \x01(\x0e\x32!.fairlead.agent.v1.AssignmentType\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x12\n\napplies_to\x18\x04 \x01(\x03\x12\x12\n\nresults_in\x18\x05 \x01(\x03\x12*\n\x05tasks\x18\x06 \x03(\x0b\x32\x1b.fairlead.agent.v1.TaskSpec\x12*\n\x05\x66iles\x18\x07 \x03(\x0b\x32\x1b.fairlead.agent.v1.FileSpec\x12\x38\n\x0c\x63\x65rtificates\x18\x08 \x03(\x0b\x32\".fairlead.agent.v1.CertificateSpec\x12.\n\x07objects\x18\t \x03(\x0b\x32\x1d.fairlead.agent.v1.ObjectSpec\x12,\n\x08removals\x18\n \x03(\x0b\x32\x1a.fairlead.agent.v1.Removal\x12\x0f\n\x07\x64ropped\x18\x0b \x03(\t\".\n\nRelayOffer\x12\x10\n\x08relay_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\"\x1c\n\x08RelayEnd\x12\x10\n\x08relay_id\x18\x01 \x01(\t\"\x10\n\x0eShowAssignment\"\x84\x03\n\x0bInstruction\x12\n\n\x02id\x18\x01 \x01(\t\x12<\n\x0fshow_assignment\x18\x02 \x01(\x0b\x32!.fairlead.agent.v1.ShowAssignmentH\x00\x12<\n\x0f\x63reate_snapshot\x18\x03 \x01(\x0b\x32!.fairlead.agent.v1.CreateSnapshotH\x00\x12:\n\x0elist_snapshots\x18\x04 \x01(\x0b\x32 .fairlead.agent.v1.ListSnapshotsH\x00\x12\x36\n\x0cinspect_host\x18\x05 \x01(\x0b\x32\x1e.fairlead.agent.v1.InspectHostH\x00\x12\x34\n\x0b\x66ind_images\x18\x06 \x01(\x0b\x32\x1d.fairlead.agent.v1.FindImagesH\x00\x12\x34\n\x0b\x66\x65tch_image\x18\x07 \x01(\x0b\x32\x1d.fairlead.agent.v1.FetchImageH\x00\x42\r\n\x0binstruction\"\xd9\x02\n\x0fSessionResponse\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1a.fairlead.agent.v1.WelcomeH\x00\x12\x33\n\nassignment\x18\x02 \x01(\x0b\x32\x1d.fairlead.agent.v1.AssignmentH\x00\x12\x34\n\x0brelay_offer\x18\x03 \x01(\x0b\x32\x1d.fairlead.agent.v1.RelayOfferH\x00\x12\x35\n\x0binstruction\x18\x08 \x01(\x0b\x32\x1e.fairlead.agent.v1.InstructionH\x00\x12\x30\n\trelay_end\x18\t \x01(\x0b\x32\x1b.fairlead.agent.v1.RelayEndH\x00\x12\x38\n\rimage_sources\x18\n \x01(\x0b\x32\x1f.fairlead.agent.v1.ImageSourcesH\x00\x42\t\n\x07message\"/\n\x12\x43\x65rtificateRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03\x63sr\x18\x02 \x01(\x0c\"6\n\x11IssuedCertificate\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\t\"d\n\x18IssueCertificatesRequest\x12\x0f\n\x07\x63luster\x18\x01 \x01(\t\x12\x37\n\x08requests\x18\x02 \x03(\x0b\x32%.fairlead.agent.v1.CertificateRequest\"W\n\x19IssueCertificatesResponse\x12:\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0b\x32$.fairlead.agent.v1.IssuedCertificate\"\x1b\n\x0cRenewRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\x0c\"*\n\rRenewResponse\x12\x19\n\x11\x63\x65rtificate_chain\x18\x01 \x01(\t\"L\n\x0cRelayRequest\x12\x12\n\x08relay_id\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x65rror\x18\x03 \x01(\tH\x00\x42\x07\n\x05\x66rame\"\x1d\n\rRelayResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*\x83\x01\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x10\n\x0cSUBJECT_TASK\x10\x01\x12\x12\n\x0eSUBJECT_OBJECT\x10\x02\x12\x13\n\x0fSUBJECT_REMOVAL\x10\x03\x12\x12\n\x0eSUBJECT_ORPHAN\x10\x04\x12\x10\n\x0cSUBJECT_FILE\x10\x05*\x9e\x02\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_STATE_PENDING\x10\n\x12\x17\n\x13TASK_STATE_FETCHING\x10\x14\x12\x18\n\x14TASK_STATE_PREPARING\x10\x1e\x12\x16\n\x12TASK_STATE_CREATED\x10(\x12\x17\n\x13TASK_STATE_STARTING\x10\x32\x12\x18\n\x14TASK_STATE_UNHEALTHY\x10\x37\x12\x16\n\x12TASK_STATE_HEALTHY\x10<\x12\x18\n\x14TASK_STATE_COMPLETED\x10\x46\x12\x15\n\x11TASK_STATE_FAILED\x10P\x12\x16\n\x12TASK_STATE_REMOVED\x10Z*p\n\x0e\x41ssignmentType\x12\x1f\n\x1b\x41SSIGNMENT_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41SSIGNMENT_TYPE_COMPLETE\x10\x01\x12\x1f\n\x1b\x41SSIGNMENT_TYPE_INCREMENTAL\x10\x02\x32\x66\n\x0eSessionService\x12T\n\x07Session\x12!.fairlead.agent.v1.SessionRequest\x1a\".fairlead.agent.v1.SessionResponse(\x01\x30\x01\x32\xd0\x01\n\x12\x43\x65rtificateService\x12n\n\x11IssueCertificates\x12+.fairlead.agent.v1.IssueCertificatesRequest\x1a,.fairlead.agent.v1.IssueCertificatesResponse\x12J\n\x05Renew\x12\x1f.fairlead.agent.v1.RenewRequest\x1a .fairlead.agent.v1.RenewResponse2^\n\x0cRelayService\x12N\n\x05Relay\x12\x1f.fairlead.agent.v1.RelayRequest\x1a .fairlead.agent.v1.RelayResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairlead.agent.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUBJECT']._serialized_start=2853
-  _globals['_SUBJECT']._serialized_end=2984
-  _globals['_TASKSTATE']._serialized_start=2987
-  _globals['_TASKSTATE']._serialized_end=3273
-  _globals['_ASSIGNMENTTYPE']._serialized_start=3275
-  _globals['_ASSIGNMENTTYPE']._serialized_end=3387
-  _globals['_OBSERVATION']._serialized_start=192
-  _globals['_OBSERVATION']._serialized_end=397
-  _globals['_HELLO']._serialized_start=399
-  _globals['_HELLO']._serialized_end=519
-  _globals['_HEARTBEAT']._serialized_start=521
-  _globals['_HEARTBEAT']._serialized_end=532
-  _globals['_OBSERVATIONS']._serialized_start=534
-  _globals['_OBSERVATIONS']._serialized_end=620
-  _globals['_HAPPENING']._serialized_start=622
-  _globals['_HAPPENING']._serialized_end=704
-  _globals['_INSTRUCTIONRESULT']._serialized_start=707
-  _globals['_INSTRUCTIONRESULT']._serialized_end=926
-  _globals['_SESSIONREQUEST']._serialized_start=929
-  _globals['_SESSIONREQUEST']._serialized_end=1226
-  _globals['_WELCOME']._serialized_start=1228
-  _globals['_WELCOME']._serialized_end=1311
-  _globals['_ASSIGNMENT']._serialized_start=1314
-  _globals['_ASSIGNMENT']._serialized_end=1703
-  _globals['_RELAYOFFER']._serialized_start=1705
-  _globals['_RELAYOFFER']._serialized_end=1751
-  _globals['_RELAYEND']._serialized_start=1753
-  _globals['_RELAYEND']._serialized_end=1781
-  _globals['_SHOWASSIGNMENT']._serialized_start=1783
-  _globals['_SHOWASSIGNMENT']._serialized_end=1799
-  _globals['_INSTRUCTION']._serialized_start=1802
-  _globals['_INSTRUCTION']._serialized_end=2082
-  _globals['_SESSIONRESPONSE']._serialized_start=2085
-  _globals['_SESSIONRESPONSE']._serialized_end=2372
-  _globals['_CERTIFICATEREQUEST']._serialized_start=2374
-  _globals['_CERTIFICATEREQUEST']._serialized_end=2421
-  _globals['_ISSUEDCERTIFICATE']._serialized_start=2423
-  _globals['_ISSUEDCERTIFICATE']._serialized_end=2477
-  _globals['_ISSUECERTIFICATESREQUEST']._serialized_start=2479
-  _globals['_ISSUECERTIFICATESREQUEST']._serialized_end=2579
-  _globals['_ISSUECERTIFICATESRESPONSE']._serialized_start=2581
-  _globals['_ISSUECERTIFICATESRESPONSE']._serialized_end=2668
-  _globals['_RENEWREQUEST']._serialized_start=2670
-  _globals['_RENEWREQUEST']._serialized_end=2697
-  _globals['_RENEWRESPONSE']._serialized_start=2699
-  _globals['_RENEWRESPONSE']._serialized_end=2741
-  _globals['_RELAYREQUEST']._serialized_start=2743
-  _globals['_RELAYREQUEST']._serialized_end=2819
-  _globals['_RELAYRESPONSE']._serialized_start=2821
-  _globals['_RELAYRESPONSE']._serialized_end=2850
-  _globals['_SESSIONSERVICE']._serialized_start=3389
-  _globals['_SESSIONSERVICE']._serialized_end=3491
-  _globals['_CERTIFICATESERVICE']._serialized_start=3494
-  _globals['_CERTIFICATESERVICE']._serialized_end=3702
-  _globals['_RELAYSERVICE']._serialized_start=3704
-  _globals['_RELAYSERVICE']._serialized_end=3798
+  _globals['_SUBJECT']._serialized_start=3101
+  _globals['_SUBJECT']._serialized_end=3232
+  _globals['_TASKSTATE']._serialized_start=3235
+  _globals['_TASKSTATE']._serialized_end=3521
+  _globals['_ASSIGNMENTTYPE']._serialized_start=3523
+  _globals['_ASSIGNMENTTYPE']._serialized_end=3635
+  _globals['_OBSERVATION']._serialized_start=224
+  _globals['_OBSERVATION']._serialized_end=429
+  _globals['_HELLO']._serialized_start=431
+  _globals['_HELLO']._serialized_end=551
+  _globals['_HEARTBEAT']._serialized_start=553
+  _globals['_HEARTBEAT']._serialized_end=564
+  _globals['_OBSERVATIONS']._serialized_start=566
+  _globals['_OBSERVATIONS']._serialized_end=652
+  _globals['_HAPPENING']._serialized_start=654
+  _globals['_HAPPENING']._serialized_end=736
+  _globals['_INSTRUCTIONRESULT']._serialized_start=739
+  _globals['_INSTRUCTIONRESULT']._serialized_end=1008
+  _globals['_SESSIONREQUEST']._serialized_start=1011
+  _globals['_SESSIONREQUEST']._serialized_end=1308
+  _globals['_WELCOME']._serialized_start=1310
+  _globals['_WELCOME']._serialized_end=1393
+  _globals['_ASSIGNMENT']._serialized_start=1396
+  _globals['_ASSIGNMENT']._serialized_end=1785
+  _globals['_RELAYOFFER']._serialized_start=1787
+  _globals['_RELAYOFFER']._serialized_end=1833
+  _globals['_RELAYEND']._serialized_start=1835
+  _globals['_RELAYEND']._serialized_end=1863
+  _globals['_SHOWASSIGNMENT']._serialized_start=1865
+  _globals['_SHOWASSIGNMENT']._serialized_end=1881
+  _globals['_INSTRUCTION']._serialized_start=1884
+  _globals['_INSTRUCTION']._serialized_end=2272
+  _globals['_SESSIONRESPONSE']._serialized_start=2275
+  _globals['_SESSIONRESPONSE']._serialized_end=2620
+  _globals['_CERTIFICATEREQUEST']._serialized_start=2622
+  _globals['_CERTIFICATEREQUEST']._serialized_end=2669
+  _globals['_ISSUEDCERTIFICATE']._serialized_start=2671
+  _globals['_ISSUEDCERTIFICATE']._serialized_end=2725
+  _globals['_ISSUECERTIFICATESREQUEST']._serialized_start=2727
+  _globals['_ISSUECERTIFICATESREQUEST']._serialized_end=2827
+  _globals['_ISSUECERTIFICATESRESPONSE']._serialized_start=2829
+  _globals['_ISSUECERTIFICATESRESPONSE']._serialized_end=2916
+  _globals['_RENEWREQUEST']._serialized_start=2918
+  _globals['_RENEWREQUEST']._serialized_end=2945
+  _globals['_RENEWRESPONSE']._serialized_start=2947
+  _globals['_RENEWRESPONSE']._serialized_end=2989
+  _globals['_RELAYREQUEST']._serialized_start=2991
+  _globals['_RELAYREQUEST']._serialized_end=3067
+  _globals['_RELAYRESPONSE']._serialized_start=3069
+  _globals['_RELAYRESPONSE']._serialized_end=3098
+  _globals['_SESSIONSERVICE']._serialized_start=3637
+  _globals['_SESSIONSERVICE']._serialized_end=3739
+  _globals['_CERTIFICATESERVICE']._serialized_start=3742
+  _globals['_CERTIFICATESERVICE']._serialized_end=3950
+  _globals['_RELAYSERVICE']._serialized_start=3952
+  _globals['_RELAYSERVICE']._serialized_end=4046
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ The agents' side of the fleet listener: sessions, certificates, relays. All of i
 
 from collections import abc as _abc
 from fairlead.agent.v1 import enrollment_pb2 as _enrollment_pb2
+from fairlead.agent.v1 import images_pb2 as _images_pb2
 from fairlead.agent.v1 import inspection_pb2 as _inspection_pb2
 from fairlead.agent.v1 import snapshots_pb2 as _snapshots_pb2
 from fairlead.agent.v1 import task_pb2 as _task_pb2
@@ -319,6 +320,7 @@ class InstructionResult(_message.Message):
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
     INSPECTION_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The instruction's identifier."""
     error: _builtins.str
@@ -335,6 +337,10 @@ class InstructionResult(_message.Message):
     def inspection(self) -> _inspection_pb2.InspectionReport:
         """After InspectHost: what was found."""
 
+    @_builtins.property
+    def images(self) -> _images_pb2.FoundImages:
+        """After FindImages: those that are there."""
+
     def __init__(
         self,
         *,
@@ -343,12 +349,13 @@ class InstructionResult(_message.Message):
         assignment: Global___Assignment | None = ...,
         snapshots: _snapshots_pb2.Snapshots | None = ...,
         inspection: _inspection_pb2.InspectionReport | None = ...,
+        images: _images_pb2.FoundImages | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "inspection", b"inspection", "result", b"result", "snapshots", b"snapshots"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "images", b"images", "inspection", b"inspection", "result", b"result", "snapshots", b"snapshots"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "error", b"error", "id", b"id", "inspection", b"inspection", "result", b"result", "snapshots", b"snapshots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "error", b"error", "id", b"id", "images", b"images", "inspection", b"inspection", "result", b"result", "snapshots", b"snapshots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["assignment", "snapshots", "inspection"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["assignment", "snapshots", "inspection", "images"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
@@ -590,6 +597,8 @@ class Instruction(_message.Message):
     CREATE_SNAPSHOT_FIELD_NUMBER: _builtins.int
     LIST_SNAPSHOTS_FIELD_NUMBER: _builtins.int
     INSPECT_HOST_FIELD_NUMBER: _builtins.int
+    FIND_IMAGES_FIELD_NUMBER: _builtins.int
+    FETCH_IMAGE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """For the result."""
     @_builtins.property
@@ -608,6 +617,14 @@ class Instruction(_message.Message):
     def inspect_host(self) -> _inspection_pb2.InspectHost:
         """Look at the host for what Kubernetes would stumble over."""
 
+    @_builtins.property
+    def find_images(self) -> _images_pb2.FindImages:
+        """Tell which of some images are there."""
+
+    @_builtins.property
+    def fetch_image(self) -> _images_pb2.FetchImage:
+        """Get an image."""
+
     def __init__(
         self,
         *,
@@ -616,12 +633,14 @@ class Instruction(_message.Message):
         create_snapshot: _snapshots_pb2.CreateSnapshot | None = ...,
         list_snapshots: _snapshots_pb2.ListSnapshots | None = ...,
         inspect_host: _inspection_pb2.InspectHost | None = ...,
+        find_images: _images_pb2.FindImages | None = ...,
+        fetch_image: _images_pb2.FetchImage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_snapshot", b"create_snapshot", "inspect_host", b"inspect_host", "instruction", b"instruction", "list_snapshots", b"list_snapshots", "show_assignment", b"show_assignment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_snapshot", b"create_snapshot", "fetch_image", b"fetch_image", "find_images", b"find_images", "inspect_host", b"inspect_host", "instruction", b"instruction", "list_snapshots", b"list_snapshots", "show_assignment", b"show_assignment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_snapshot", b"create_snapshot", "id", b"id", "inspect_host", b"inspect_host", "instruction", b"instruction", "list_snapshots", b"list_snapshots", "show_assignment", b"show_assignment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_snapshot", b"create_snapshot", "fetch_image", b"fetch_image", "find_images", b"find_images", "id", b"id", "inspect_host", b"inspect_host", "instruction", b"instruction", "list_snapshots", b"list_snapshots", "show_assignment", b"show_assignment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_instruction: _TypeAlias = _typing.Literal["show_assignment", "create_snapshot", "list_snapshots", "inspect_host"]  # noqa: Y015
+    _WhichOneofReturnType_instruction: _TypeAlias = _typing.Literal["show_assignment", "create_snapshot", "list_snapshots", "inspect_host", "find_images", "fetch_image"]  # noqa: Y015
     _WhichOneofArgType_instruction: _TypeAlias = _typing.Literal["instruction", b"instruction"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_instruction) -> _WhichOneofReturnType_instruction | None: ...
 
@@ -638,6 +657,7 @@ class SessionResponse(_message.Message):
     RELAY_OFFER_FIELD_NUMBER: _builtins.int
     INSTRUCTION_FIELD_NUMBER: _builtins.int
     RELAY_END_FIELD_NUMBER: _builtins.int
+    IMAGE_SOURCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """First, within 10 seconds of the hello."""
@@ -658,6 +678,10 @@ class SessionResponse(_message.Message):
     def relay_end(self) -> Global___RelayEnd:
         """A relay to leave at once."""
 
+    @_builtins.property
+    def image_sources(self) -> _images_pb2.ImageSources:
+        """Where images are to be had."""
+
     def __init__(
         self,
         *,
@@ -666,12 +690,13 @@ class SessionResponse(_message.Message):
         relay_offer: Global___RelayOffer | None = ...,
         instruction: Global___Instruction | None = ...,
         relay_end: Global___RelayEnd | None = ...,
+        image_sources: _images_pb2.ImageSources | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_end", b"relay_end", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "image_sources", b"image_sources", "instruction", b"instruction", "message", b"message", "relay_end", b"relay_end", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "instruction", b"instruction", "message", b"message", "relay_end", b"relay_end", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "image_sources", b"image_sources", "instruction", b"instruction", "message", b"message", "relay_end", b"relay_end", "relay_offer", b"relay_offer", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "relay_offer", "instruction", "relay_end"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "assignment", "relay_offer", "instruction", "relay_end", "image_sources"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
