@@ -23,10 +23,12 @@ from fairlead_agent.docker_calls.permission import OFF, Permission
 from fairlead_agent.effects import HostFailure, Policy
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.facts import FactsReader
+from fairlead_agent.fetching import Fetching
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.host import LinuxHost
 from fairlead_agent.host_paths import HostPaths, engine_url
 from fairlead_agent.identity_store import IdentityStore
+from fairlead_agent.image_sources import KnownSources
 from fairlead_agent.inspection import HostInspection
 from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.instructed import Instructed
@@ -36,6 +38,7 @@ from fairlead_agent.objects import ClusterObjects
 from fairlead_agent.policy import NodePolicy
 from fairlead_agent.policy import load as load_policy
 from fairlead_agent.probes import HostProber
+from fairlead_agent.registry_trust import RegistryTrust
 from fairlead_agent.relay_targets import AllowedTargets
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
@@ -132,6 +135,8 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
 
     inspector = Inspector(HostInspection(runtime, facts, paths, state=chosen.state).look, clock.wall)
     snapshots = EtcdSnapshots(runtime, paths, clock.wall)
+    sources = KnownSources(isinstance(policy, NodePolicy) and policy.fleet_images)
+    fetching = Fetching(runtime, sources, RegistryTrust(host, store.load), policy.image_refusal)
     connection = Connection(
         Enrolment(chosen.controller, store, facts, clock.random),
         Renewer(store, clock.wall, clock.random),
@@ -140,14 +145,15 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
         AllowedTargets(snapshots=snapshots),
         greeting,
         clock.random,
-        instructed=Instructed(inspector, snapshots),
+        instructed=Instructed(inspector, snapshots, fetching),
         conversations={RELAY_TARGET: DockerCalls(people, permission(policy, chosen.state / "policy.json"))},
+        images=fetching,
     )
 
     async def save(kept: Memory) -> None:
         await asyncio.to_thread(journal.save, kept)
 
-    worker = Worker(runtime, host, prober, objects, connection, clock.wall, clock.steady)
+    worker = Worker(runtime, host, prober, objects, connection, clock.wall, clock.steady, fetching)
     return _Parts(Loop(worker, policy, memory, save, reporter, happenings, clock), connection)
 
 
@@ -180,4 +186,7 @@ class ClosedPolicy:
         return self.reason
 
     def file_refusal(self, path: str) -> str:
+        return self.reason
+
+    def image_refusal(self, reference: str) -> str:
         return self.reason

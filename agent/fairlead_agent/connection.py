@@ -17,6 +17,7 @@ from fairlead_agent.effects import RelayTargets
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import Identity
+from fairlead_agent.image_sources import ToldImages
 from fairlead_agent.instructed import Instructed
 from fairlead_agent.membership import Membership
 from fairlead_agent.relay_frames import Conversations
@@ -57,11 +58,12 @@ class Connection:
         dial: Callable[[str, Credentials], grpc.aio.Channel] = open_channel,
         instructed: Instructed | None = None,
         conversations: Conversations | None = None,
+        images: ToldImages | None = None,
     ) -> None:
         self._enrolment, self._renewer, self._reporter = enrolment, renewer, reporter
         self._welcome_seconds, self._dial = welcome_seconds, dial
         self._happenings, self._targets, self._greeting, self._random = happenings, targets, greeting, random
-        self._instructed, self._conversations = instructed, conversations
+        self._instructed, self._conversations, self._images = instructed, conversations, images
         self._channel: grpc.aio.Channel | None = None
         self._membership = Membership(enrolment)
         self._said, self._disowned = "", False
@@ -113,7 +115,7 @@ class Connection:
                 told, targets = (self._reporter, self._happenings), self._targets
                 limits = self._welcome_seconds, self._membership.confirmed
                 asked = self._instructed, self._conversations
-                session = Session(control, bulk, upkeep, *told, targets, *limits, *asked)
+                session = Session(control, bulk, upkeep, *told, targets, *limits, *asked, self._images)
                 identity = await self._until_end(session, greeting, identity, control)
         except grpc.RpcError as error:
             self._failed(from_rpc_error(error), endpoint, session)

@@ -60,6 +60,10 @@ class Host(Protocol):
         """Takes away what a component leaves on the host; sentences of what stays and where."""
         ...
 
+    async def ledgers(self) -> tuple[str, ...]:
+        """Names of all ledgers in which something stands."""
+        ...
+
     async def undo_ledger(self, cluster: str) -> tuple[str, ...]:
         """Restores what was there before the cluster; sentences of what stays and where."""
         ...
@@ -98,6 +102,10 @@ class Policy(Protocol):
         ...
 
     def file_refusal(self, path: str) -> str: ...
+
+    def image_refusal(self, reference: str) -> str:
+        """ "" or the sentence why this node may not have the image."""
+        ...
 
 
 class RelayTargets(Protocol):

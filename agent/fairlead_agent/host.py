@@ -17,7 +17,7 @@ from fairlead_agent.facts import FactsReader
 from fairlead_agent.files import digest_of, mode_of, replace_file, sync_directory
 from fairlead_agent.footprint import FootprintCleaner
 from fairlead_agent.host_paths import HostPaths, below
-from fairlead_agent.ledger import Entry, Kind, Ledger
+from fairlead_agent.ledger import Entry, Kind, Ledger, clusters
 from fairlead_agent.mounts import HostMounts
 from fairlead_agent.removal import remove_file
 from fairlead_agent.runtime.port import Runtime
@@ -114,6 +114,9 @@ class LinuxHost:
     async def clean_footprint(self, footprint: Footprint, destroy_data: bool, runtime: Runtime) -> tuple[str, ...]:
         with _told("the footprint"):
             return await self._cleaner.clean(footprint, destroy_data, runtime)
+
+    async def ledgers(self) -> tuple[str, ...]:
+        return await self._read("/", lambda: clusters(self._state))
 
     async def undo_ledger(self, cluster: str) -> tuple[str, ...]:
         """Files, then mounts, then directories, the last made first. Undone twice is undone once."""

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from fairlead.agent.v1 import session_pb2, snapshots_pb2
+from fairlead.agent.v1 import images_pb2, session_pb2, snapshots_pb2
 from fairlead_agent.effects import HostFailure
+from fairlead_agent.fetching import Fetching
 from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.messages import assignment_message
 from fairlead_agent.runtime.port import RuntimeFailure
@@ -31,12 +32,19 @@ class Asked:
 class Instructed:
     """Who does what; what is not given is not known here, and the controller is told so."""
 
-    def __init__(self, inspector: Inspector | None = None, snapshots: EtcdSnapshots | None = None) -> None:
+    def __init__(
+        self,
+        inspector: Inspector | None = None,
+        snapshots: EtcdSnapshots | None = None,
+        fetching: Fetching | None = None,
+    ) -> None:
         self._table: dict[str, Callable[[Asked], Awaitable[Result]]] = {"show_assignment": _show_assignment}
         if inspector is not None:
             self._table |= _inspection(inspector)
         if snapshots is not None:
             self._table |= _snapshots(snapshots)
+        if fetching is not None:
+            self._table |= _images(fetching)
 
     async def carry_out(self, asked: Asked) -> Result:
         """The result, also of what failed."""
@@ -74,6 +82,18 @@ def _snapshots(snapshots: EtcdSnapshots) -> Mapping[str, Callable[[Asked], Await
         return _told(*await snapshots.all())
 
     return {"create_snapshot": create, "list_snapshots": list_all}
+
+
+def _images(fetching: Fetching) -> Mapping[str, Callable[[Asked], Awaitable[Result]]]:
+    async def find(asked: Asked) -> Result:
+        found = await fetching.present(asked.instruction.find_images.references)
+        return Result(images=images_pb2.FoundImages(references=found))
+
+    async def fetch(asked: Asked) -> Result:
+        await fetching.ask(asked.instruction.fetch_image.reference)
+        return Result()
+
+    return {"find_images": find, "fetch_image": fetch}
 
 
 def _told(*made: Snapshot) -> Result:

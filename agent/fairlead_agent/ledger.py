@@ -151,6 +151,6 @@ def _parsed(line: str) -> Entry | None:
 
 
 def clusters(state: Path) -> tuple[str, ...]:
-    """The clusters that have a ledger here."""
+    """The clusters, and what else, that have a ledger here."""
     folder = state / "ledger"
     return tuple(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ()

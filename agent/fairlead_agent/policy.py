@@ -7,7 +7,8 @@ Every key is optional; a missing one has its default. An example that says all:
       "images": ["registry.k8s.io/", "ghcr.io/flannel-io/", "fairlead/"],
       "paths": {"/etc/kubernetes": "remove", "/lib/modules": "read", "/run": "privileged"},
       "privileged": ["cri-dockerd", "kubelet", "kube-proxy", "flannel"],
-      "docker": "read"
+      "docker": "read",
+      "fleet_images": true
     }
 
 images      references may begin with these; "fairlead/" means docker.io/fairlead/, as it does to Docker
@@ -19,6 +20,9 @@ paths       host paths with all below them, the longest that fits counts:
             given here, they are added to the defaults; "none" takes one away
 privileged  components that may be privileged and may share the host's PID namespace
 docker      Docker commands for people: off, read or full
+fleet_images  whether images may come from the fleet's own registries, under the names that "images" allows; it also
+            means that this node's Docker is given certificates for them, in /etc/docker/certs.d. Without it images
+            come only from the registries that their names say
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from typing import Any
 
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.host_paths import below, checked
+from fairlead_wire.references import full_name
 from fairlead_wire.task import Mount, TaskSpec
 
 FILE = Path("/var/lib/fairlead/policy.json")
@@ -73,6 +78,7 @@ class NodePolicy:
     paths: Mapping[str, str] = field(default_factory=lambda: dict(PATHS))
     privileged: tuple[str, ...] = COMPONENTS
     docker: str = "read"
+    fleet_images: bool = True
     docker_root: str = "/var/lib/docker"
     file: str = str(FILE)
 
@@ -90,9 +96,15 @@ class NodePolicy:
         """Whether a path may be removed with all in it."""
         return self._path_refusal(path, "removed", (REMOVE,), REMOVE)
 
+    def image_refusal(self, reference: str) -> str:
+        """Whether the node may have an image."""
+        if full_name(reference).startswith(tuple(normalised_prefix(prefix) for prefix in self.images)):
+            return ""
+        return self._sentence(f"the image {reference}", f'add where it comes from to "images" in {self.file}')
+
     def _refusals(self, task: TaskSpec) -> Iterator[str]:
-        if not normalised(task.image).startswith(tuple(normalised_prefix(prefix) for prefix in self.images)):
-            yield self._sentence(f"the image {task.image}", f'add where it comes from to "images" in {self.file}')
+        if sentence := self.image_refusal(task.image):
+            yield sentence
         if (task.privileged or task.host_pid) and task.component not in self.privileged:
             what = "be privileged" if task.privileged else "share the PID namespace of the host"
             yield self._sentence(
@@ -145,21 +157,13 @@ def load(file: Path = FILE) -> NodePolicy:
     return _parsed(raw, file)
 
 
-def normalised(reference: str) -> str:
-    """An image reference as Docker completes it: "nginx" → "docker.io/library/nginx"."""
-    first, slash, _ = reference.partition("/")
-    if not slash:
-        return f"docker.io/library/{reference}"
-    return reference if "." in first or ":" in first or first == "localhost" else f"docker.io/{reference}"
-
-
 def normalised_prefix(prefix: str) -> str:
-    """As `normalised`; one without a slash is a whole registry: "example.com" → "example.com/"."""
-    return normalised(prefix if "/" in prefix else f"{prefix}/")
+    """As Docker completes names; one without a slash is a whole registry: "example.com" → "example.com/"."""
+    return full_name(prefix if "/" in prefix else f"{prefix}/")
 
 
 def _parsed(raw: Any, file: Path) -> NodePolicy:
-    known = {"images", "paths", "privileged", "docker"}
+    known = {"images", "paths", "privileged", "docker", "fleet_images"}
     if not isinstance(raw, dict) or not known.issuperset(raw):
         raise HostFailure(f"{file} has to be an object with only {', '.join(sorted(known))}")
     paths = raw.get("paths", {})
@@ -170,11 +174,14 @@ def _parsed(raw: Any, file: Path) -> NodePolicy:
             raise HostFailure(f'"{key}" in {file} has to be a list of strings')
     if raw.get("docker", "read") not in DOCKER_LEVELS:
         raise HostFailure(f'"docker" in {file} has to be one of: {", ".join(DOCKER_LEVELS)}')
+    if not isinstance(raw.get("fleet_images", True), bool):
+        raise HostFailure(f'"fleet_images" in {file} has to be true or false')
     return NodePolicy(
         images=tuple(raw.get("images", IMAGES)),
         paths={**PATHS, **{checked(path): level for path, level in paths.items()}},
         privileged=tuple(raw.get("privileged", COMPONENTS)),
         docker=raw.get("docker", "read"),
+        fleet_images=raw.get("fleet_images", True),
         file=str(file),
     )
 

@@ -13,13 +13,14 @@ import grpc
 
 from fairlead.agent.v1 import enrollment_pb2, session_pb2
 from fairlead.agent.v1.session_pb2_grpc import SessionServiceStub
-from fairlead_agent import relay_frames, relay_stream
-from fairlead_agent.effects import RelayTargets
+from fairlead_agent.effects import HostFailure, RelayTargets
 from fairlead_agent.happenings import Happenings
+from fairlead_agent.image_sources import ToldImages
 from fairlead_agent.instructed import Asked, Instructed
 from fairlead_agent.messages import applied
 from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.reporter import Reporter
+from fairlead_agent.session_relays import SessionRelays
 from fairlead_agent.view import Memory
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.codec import to_message
@@ -72,16 +73,16 @@ class Session:
         welcomed: Callable[[], None] = lambda: None,
         instructed: Instructed | None = None,
         conversations: Conversations | None = None,
+        images: ToldImages | None = None,
     ) -> None:
-        self._bulk, self._upkeep, self._reporter = bulk, upkeep, reporter
-        self._happenings, self._targets, self._welcome_seconds = happenings, targets, welcome_seconds
+        self._upkeep, self._reporter, self._images = upkeep, reporter, images
+        self._happenings, self._welcome_seconds = happenings, welcome_seconds
         self._welcomed, self._instructed = welcomed, instructed or Instructed()
-        self._conversations = conversations or {}
+        self._relays = SessionRelays(bulk, targets, conversations or {}, self._begin)
         self._stream: Any = SessionServiceStub(control).Session()
         self._writing = asyncio.Lock()
         self._assigned: asyncio.Queue[session_pb2.Assignment] = asyncio.Queue()
         self._aside: set[asyncio.Task[None]] = set()
-        self._relays: dict[str, asyncio.Task[None]] = {}
         self.welcome: session_pb2.Welcome | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -152,12 +153,14 @@ class Session:
                 case "assignment":
                     self._assigned.put_nowait(message.assignment)
                 case "relay_offer":
-                    self._open(message.relay_offer)
+                    self._relays.open(message.relay_offer)
                 case "relay_end":
-                    if relay := self._relays.get(message.relay_end.relay_id):
-                        relay.cancel()
+                    self._relays.leave(message.relay_end.relay_id)
                 case "instruction":
                     self._begin(self._carry_out(message.instruction))
+                case "image_sources" if self._images is not None:
+                    self._images.take(message.image_sources)
+                    self._begin(self._settle(self._images))
         raise _ended()
 
     async def _hold(self) -> None:
@@ -216,19 +219,12 @@ class Session:
         task.add_done_callback(self._aside.discard)
         return task
 
-    def _open(self, offer: session_pb2.RelayOffer) -> None:
-        relay = self._relays[offer.relay_id] = self._begin(self._carry(offer.relay_id, offer.target))
-        relay.add_done_callback(lambda _: self._relays.pop(offer.relay_id, None))
-
-    async def _carry(self, relay_id: str, target: str) -> None:
-        """A relay that breaks ends alone."""
+    async def _settle(self, images: ToldImages) -> None:
+        """Without it images come from elsewhere, so the session goes on."""
         try:
-            if conversation := self._conversations.get(target):
-                await relay_frames.carry(self._bulk, relay_id, conversation)
-            else:
-                await relay_stream.carry(self._bulk, relay_id, target, self._targets)
-        except* (grpc.RpcError, asyncio.InvalidStateError, OSError) as broken:
-            _log.info("a relay to %s broke: %s", target, broken.exceptions[0])
+            await images.settle()
+        except HostFailure as failure:
+            self._upkeep.happened("registry-not-trusted", f"Docker can't be given the fleet's registry: {failure}.")
 
     async def _carry_out(self, instruction: session_pb2.Instruction) -> None:
         """A session that ends meanwhile needs no result."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from fairlead_agent.cancelling import is_cancelled
 from fairlead_agent.effects import Host, HostFailure, Objects, Prober
+from fairlead_agent.fetching import Fetching
 from fairlead_agent.instructions import (
     ApplyObject,
     Discard,
@@ -75,6 +76,7 @@ class Worker:
     issuer: Issuer
     wall: Callable[[], float]
     steady: Callable[[], float]
+    fetching: Fetching
 
     async def perform(self, instruction: Instruction) -> Outcome:
         try:
@@ -102,7 +104,7 @@ class Worker:
             Inspect: host.inspect,
             WriteFile: lambda item: self.host.write_file(item.file, item.cluster),
             IssueCertificates: host.issue,
-            EnsureImage: self._ensure_image,
+            EnsureImage: lambda item: self.fetching.ensure(item.reference),
             Launch: self._launch,
             Start: self._start,
             Retire: self._retire,
@@ -118,12 +120,9 @@ class Worker:
             UndoHost: lambda item: self.host.undo_ledger(item.removal.name),
         }
 
-    async def _ensure_image(self, item: EnsureImage) -> None:
-        if not await self.runtime.has_image(item.reference):
-            await self.runtime.pull(item.reference)
-
     async def _launch(self, item: Launch) -> str:
         await self._make_directories(item.task, item.cluster)
+        await self.fetching.beside(item.task)
         container_id = await self.runtime.create(item.cluster, item.task, item.task.container_name)
         await self.runtime.start(container_id)
         return container_id

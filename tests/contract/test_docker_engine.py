@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from docker.api.client import APIClient
 
+from fairlead.agent.v1 import images_pb2
+from fairlead_agent.fetching import Fetching
+from fairlead_agent.image_sources import KnownSources
 from fairlead_agent.runtime.container_spec import container
 from fairlead_agent.runtime.docker_engine import DockerEngine
 from fairlead_agent.runtime.port import EngineAway, NoSuchImage, RuntimeEvent, RuntimeFailure
@@ -115,6 +118,62 @@ async def test_a_cancelled_pull_ends_its_thread(engine_bench: Bench, registry: S
         await pull
     await _thread_gone("docker-pull")
     assert not await engine_bench.runtime.has_image(registry.reference)
+
+
+async def test_an_image_of_the_fleet_comes_by_its_digest_and_gets_its_upstream_name(
+    engine_bench: Bench, registry: SmallRegistry, client: APIClient
+) -> None:
+    name = engine_bench.image_name("fleet")
+    fetching = _fetching(engine_bench, registry, name)
+    try:
+        await fetching.ensure(name)
+        seen = client.inspect_image(name)  # type: ignore[no-untyped-call]
+        assert (seen["Id"], seen["RepoTags"]) == (registry.image_id, [name])
+        assert not [each for each in seen["RepoDigests"] if registry.address in each], (
+            "it is known by its own name alone"
+        )
+    finally:
+        await engine_bench.runtime.forget_image(name)
+
+
+async def test_a_transfer_that_was_broken_off_is_begun_again_and_ends(
+    engine_bench: Bench, registry: SmallRegistry
+) -> None:
+    name = engine_bench.image_name("broken")
+    fetching = _fetching(engine_bench, registry, name)
+    registry.gate.clear()
+    leaving = asyncio.create_task(fetching.ensure(name))
+    assert await asyncio.to_thread(registry.asked.wait, 20)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert not await engine_bench.runtime.has_image(name)
+    registry.gate.set()
+    try:
+        await fetching.ensure(name)
+        assert await engine_bench.runtime.image_id(name) == registry.image_id
+    finally:
+        await engine_bench.runtime.forget_image(name)
+
+
+async def test_a_corrupted_layer_is_refused_by_its_digest_and_nothing_is_kept(
+    engine_bench: Bench, registry: SmallRegistry, client: APIClient
+) -> None:
+    name = engine_bench.image_name("corrupted")
+    fetching = _fetching(engine_bench, registry, name)
+    registry.corrupt()
+    with pytest.raises(NoSuchImage, match=r"the fleet's registry 127.0.0.1:\d+ says: "):
+        await fetching.ensure(name)
+    assert not await engine_bench.runtime.has_image(name)
+    assert not [image for image in client.images() if image["Id"] == registry.image_id]
+
+
+def _fetching(bench: Bench, registry: SmallRegistry, reference: str) -> Fetching:
+    """For a node whose fleet has the small image under that name."""
+    known = KnownSources()
+    image = images_pb2.FleetImage(reference=reference, digest=registry.digest, image_id=registry.image_id)
+    known.take(images_pb2.ImageSources(registries=[registry.address], images=[image]))
+    return Fetching(bench.runtime, known)
 
 
 async def test_a_command_that_hangs_is_left_after_its_time(engine_bench: Bench) -> None:

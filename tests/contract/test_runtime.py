@@ -93,6 +93,39 @@ async def test_an_image_that_is_not_here(bench: Bench) -> None:
         await bench.runtime.pull(missing)
 
 
+async def test_an_image_has_an_identifier_whatever_name_it_goes_by(bench: Bench) -> None:
+    name, full = bench.image_name("one"), f"docker.io/{bench.image_name('one')}"
+    await bench.runtime.tag(bench.image, name)
+    identity = await bench.runtime.image_id(bench.image)
+    assert identity.startswith("sha256:")
+    assert await bench.runtime.image_id(name) == await bench.runtime.image_id(full) == identity
+    assert await bench.runtime.has_image(full)
+    assert await bench.runtime.image_id(bench.image_name("none")) == ""
+    await bench.runtime.forget_image(name)
+
+
+async def test_a_name_is_forgotten_and_the_image_stays_under_its_other_one(bench: Bench) -> None:
+    name = bench.image_name("two")
+    await bench.runtime.tag(bench.image, name)
+    await bench.running("etcd")
+    await bench.runtime.forget_image(name)
+    await bench.runtime.forget_image(name)
+    assert not await bench.runtime.has_image(name)
+    assert await bench.runtime.has_image(bench.image)
+
+
+async def test_the_last_name_of_an_image_that_is_used_stays(bench: Bench) -> None:
+    await bench.running("etcd")
+    with pytest.raises(RuntimeFailure, match="conflict"):
+        await bench.runtime.forget_image(bench.image)
+    assert await bench.runtime.has_image(bench.image)
+
+
+async def test_what_is_not_here_gets_no_other_name(bench: Bench) -> None:
+    with pytest.raises(NoSuchImage):
+        await bench.runtime.tag("127.0.0.1:1/fairlead/none:1", bench.image_name("three"))
+
+
 async def test_what_is_gone_is_said_to_be_gone(bench: Bench) -> None:
     gone = "0" * 64
     for call in (

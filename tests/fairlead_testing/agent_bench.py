@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from fairlead_agent.fetching import Fetching
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.instructions import Instruction
 from fairlead_agent.loop import Clock, Loop
@@ -141,7 +142,8 @@ class AgentBench:
 
     def start(self) -> None:
         runtime: Any = LaggingRuntime(self.runtime, self.lag, self.doubles) if self.lag else self.runtime
-        worker = Worker(runtime, self.host, self.prober, self.objects, self.issuer, self.wall, self.steady)
+        parts = runtime, self.host, self.prober, self.objects, self.issuer
+        worker = Worker(*parts, self.wall, self.steady, Fetching(runtime))
         clock = Clock(self.steady, self.wall, self.random)
         self.reporter, self.happenings = Reporter(), Happenings()
         self.loop = Loop(

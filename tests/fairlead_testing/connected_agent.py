@@ -14,14 +14,17 @@ from typing import Any
 from fairlead_agent.connection import Connection
 from fairlead_agent.effects import RelayTargets
 from fairlead_agent.enrol import Enrolment
+from fairlead_agent.fetching import Fetching
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import TOKEN, IdentityStore
+from fairlead_agent.image_sources import KnownSources
 from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.instructed import Instructed
 from fairlead_agent.instructions import Instruction
 from fairlead_agent.journal import Journal
 from fairlead_agent.loop import Clock, Loop
 from fairlead_agent.machine_checks import validate_instructions, validate_view
+from fairlead_agent.registry_trust import RegistryTrust
 from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.relay_targets import AllowedTargets
 from fairlead_agent.renewer import Renewer
@@ -54,6 +57,9 @@ class ConnectedAgent:
     welcome_seconds: float = 10.0
     snapshots: EtcdSnapshots | None = None
     conversations: Conversations | None = None
+    policy: FakePolicy = field(default_factory=FakePolicy)
+    fleet_images: bool = True
+    """What its policy says of the fleet's registries."""
     full: bool = False
     """Whether its disk takes no more of the journal."""
     loop: Loop = field(init=False)
@@ -75,6 +81,9 @@ class ConnectedAgent:
         async def greeting() -> Greeting:
             return Greeting(await facts(), self.host.boot_id())
 
+        sources = KnownSources(self.fleet_images)
+        trust = RegistryTrust(self.host, store.load)
+        fetching = Fetching(self.runtime, sources, trust, self.policy.image_refusal)
         connection = Connection(
             Enrolment(self.endpoint, store, facts, clock.random),
             Renewer(store, clock.wall, clock.random),
@@ -84,8 +93,9 @@ class ConnectedAgent:
             greeting,
             clock.random,
             self.welcome_seconds,
-            instructed=Instructed(Inspector(self.inspect, clock.wall), self.snapshots),
+            instructed=Instructed(Inspector(self.inspect, clock.wall), self.snapshots, fetching),
             conversations=self.conversations,
+            images=fetching,
         )
 
         async def save(memory: Memory) -> None:
@@ -93,8 +103,9 @@ class ConnectedAgent:
                 raise OSError(errno.ENOSPC, "No space left on device")
             journal.save(memory)
 
-        worker = Worker(self.runtime, self.host, self.prober, self.objects, connection, clock.wall, clock.steady)
-        self.loop = Loop(worker, FakePolicy(), journal.load(), save, reporter, happenings, clock, _check)
+        parts = self.runtime, self.host, self.prober, self.objects, connection
+        worker = Worker(*parts, clock.wall, clock.steady, fetching)
+        self.loop = Loop(worker, self.policy, journal.load(), save, reporter, happenings, clock, _check)
         self.tasks = [asyncio.create_task(self.loop.run()), asyncio.create_task(connection.run(self.loop))]
 
     async def inspect(self) -> Inspection:

@@ -49,6 +49,7 @@ class FakeSession:
     heartbeats: list[float] = field(default_factory=list)
     batches: list[session_pb2.Observations] = field(default_factory=list)
     happenings: list[session_pb2.Happening] = field(default_factory=list)
+    results: list[session_pb2.InstructionResult] = field(default_factory=list)
     out: asyncio.Queue[session_pb2.SessionResponse | None] = field(default_factory=asyncio.Queue)
     ended: bool = False
 
@@ -141,6 +142,13 @@ class FakeController:
         wrong = Increment(assignment.revision + 7, assignment.revision + 8, assignment.cluster, assignment.node)
         self.session.send(assignment=increment_message(wrong))
 
+    async def instruct(self, **instruction: Any) -> session_pb2.InstructionResult:
+        """Has the agent of the newest session do it; its result."""
+        session, identity = self.session, f"instruction-{len(self.session.results) + 1}"
+        session.send(instruction=session_pb2.Instruction(id=identity, **instruction))
+        await self.until(lambda: any(result.id == identity for result in session.results))
+        return next(result for result in session.results if result.id == identity)
+
     def offer(self, relay_id: str, target: str) -> asyncio.Queue[Any]:
         """Offers a relay; the frames that it brings, then None."""
         self.relays[relay_id] = asyncio.Queue()
@@ -227,6 +235,8 @@ class _Sessions(SessionServiceServicer):
                     session.batches.append(message.observations)
                 case "happening":
                     session.happenings.append(message.happening)
+                case "instruction_result":
+                    session.results.append(message.instruction_result)
             await self._controller.tell()
 
 

@@ -88,6 +88,9 @@ class FakeHost:
         self._drop(lambda path: path in footprint.files or any(path.startswith(f"{top}/") for top in gone))
         return () if destroy_data else tuple(f"The data stays in {path}." for path in footprint.data_directories)
 
+    async def ledgers(self) -> tuple[str, ...]:
+        return tuple(sorted({*self._before, *self._made}))
+
     async def undo_ledger(self, cluster: str) -> tuple[str, ...]:
         self.calls.append("undo_ledger")
         for path, before in self._before.pop(cluster, {}).items():
@@ -165,6 +168,9 @@ class FakePolicy:
 
     def file_refusal(self, path: str) -> str:
         return self.refused.get(path, "")
+
+    def image_refusal(self, reference: str) -> str:
+        return self.refused.get(reference, "")
 
 
 class FakeTargets:

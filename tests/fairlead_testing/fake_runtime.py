@@ -20,7 +20,8 @@ from fairlead_agent.runtime.port import (
     RuntimeEvent,
     RuntimeFailure,
 )
-from fairlead_wire.task import TaskKind, TaskSpec
+from fairlead_wire.references import full_reference
+from fairlead_wire.task import TaskKind, TaskSpec, digest
 
 FIRST_RESTART_MS = 100
 """Docker waits 100 ms before it restarts a container, and twice as long each further time (up to a minute)."""
@@ -80,6 +81,8 @@ class FakeRuntime:
     """Scripts, all changeable at any time:
 
     images, registry     references that are here; that can be pulled (a pull takes `pull_seconds` of `sleep`)
+    unpullable           reference → the reason with which its pulls fail
+    ids                  reference → image id, where it matters
     crashes              component → how many of its next starts end at once with exit code 1
     unstartable          component → the reason with which the next starts fail
     missing_sources      host paths that do not exist: a bind mount of one is refused
@@ -106,6 +109,8 @@ class FakeRuntime:
         self.programs: dict[str, Program] = {}
         self.inside: Callable[[str, tuple[str, ...]], tuple[int, str]] = lambda component, argv: (0, "")
         self.pull_seconds = 0.0
+        self.unpullable: dict[str, str] = {}
+        self.ids: dict[str, str] = {}
         self.away = False
         self.calls: list[str] = []
         self._now_ms, self._sleep = now_ms, sleep
@@ -126,20 +131,46 @@ class FakeRuntime:
 
     async def has_image(self, reference: str) -> bool:
         self._enter(f"has_image {reference}")
-        return reference in self.images
+        return self._here(reference) is not None
+
+    async def image_id(self, reference: str) -> str:
+        self._enter(f"image_id {reference}")
+        here = self._here(reference)
+        return "" if here is None else self._id(here)
 
     async def pull(self, reference: str) -> None:
         self._enter(f"pull {reference}")
         await self._sleep(self.pull_seconds)
         self._answer()
         if reference not in self.registry:
-            raise NoSuchImage(f"{reference} could not be pulled: the registry has no such image")
+            reason = self.unpullable.get(reference, "the registry has no such image")
+            raise NoSuchImage(f"{reference} could not be pulled: {reason}")
         self.images.add(reference)
+
+    async def tag(self, reference: str, name: str) -> None:
+        self._enter(f"tag {reference} {name}")
+        here = self._here(reference)
+        if here is None:
+            raise NoSuchImage(f"No such image: {reference}")
+        self.images.add(name)
+        self.ids[name] = self._id(here)
+
+    async def forget_image(self, reference: str) -> None:
+        self._enter(f"forget_image {reference}")
+        here = self._here(reference)
+        if here is None:
+            return
+        identity = self._id(here)
+        is_last = all(self._id(other) != identity for other in self.images - {here})
+        if is_last and any(self._here(held.image) == here for held in self._held.values() if held.image):
+            raise RuntimeFailure(f"conflict: unable to remove {reference}: a container is using it")
+        self.images.discard(here)
+        self.ids.pop(here, None)
 
     async def create(self, cluster: str, spec: TaskSpec, name: str) -> str:
         self._enter(f"create {name}")
         self._refuse_taken(name)
-        if spec.image not in self.images:
+        if self._here(spec.image) is None:
             raise NoSuchImage(f"No such image: {spec.image}")
         for mount in spec.mounts:
             if mount.source in self.missing_sources:
@@ -261,6 +292,16 @@ class FakeRuntime:
     def _answer(self) -> None:
         if self.away:
             raise EngineAway("Docker does not answer")
+
+    def _here(self, reference: str) -> str | None:
+        """The name under which the image is here: Docker completes names before it compares them."""
+        if reference in self.images:
+            return reference
+        full = full_reference(reference)
+        return next((name for name in sorted(self.images) if full_reference(name) == full), None)
+
+    def _id(self, name: str) -> str:
+        return self.ids.get(name) or f"sha256:{digest(full_reference(name).encode())}"
 
     def _get(self, call: str, container_id: str) -> Held:
         self._enter(f"{call} {self._named(container_id)}")

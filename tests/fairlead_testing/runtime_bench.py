@@ -35,6 +35,10 @@ class Bench:
     def name(self, component: str) -> str:
         return f"fairlead-contract-{self.mark}-{component}"
 
+    def image_name(self, name: str) -> str:
+        """A name that this test may give an image."""
+        return f"fairlead/contract-{self.mark}:{name}"
+
     def spec(self, component: str, script: str = FOREVER, output: str = "", exit_code: int | None = None) -> TaskSpec:
         """A task that runs `script`; `output` and `exit_code` say the same to the fake."""
         if self.fake is not None:

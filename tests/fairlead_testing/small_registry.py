@@ -28,7 +28,25 @@ class SmallRegistry:
 
     @property
     def reference(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}/fairlead/small:1"
+        return f"{self.address}/fairlead/small:1"
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest."""
+        return _digest(self._manifest)
+
+    @property
+    def image_id(self) -> str:
+        return str(json.loads(self._manifest)["config"]["digest"])
+
+    def corrupt(self) -> None:
+        """The layer is of the right size from now on, and not what its digest says."""
+        digest = _digest(self._layer)
+        self.blobs[digest] = self._layer[:-1] + bytes([self._layer[-1] ^ 1])
 
     def close(self) -> None:
         self.gate.set()

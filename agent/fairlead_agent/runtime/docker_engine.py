@@ -15,12 +15,11 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
-import docker.auth
 import docker.errors
-import docker.utils
 from docker.api.client import APIClient
 from docker.types import CancellableStream
 
+from fairlead_agent.runtime import engine_images
 from fairlead_agent.runtime.container_spec import COMPONENT_LABEL, container, create_body, event
 from fairlead_agent.runtime.engine_client import CALL_SECONDS, EngineClient, opened
 from fairlead_agent.runtime.failures import not_pulled
@@ -41,8 +40,6 @@ from fairlead_wire.task import TaskSpec
 
 SOCKET = "unix:///var/run/docker.sock"
 PULL_SECONDS = 1800
-SILENT_PULL_SECONDS = 300
-"""Docker tells of progress several times a second; unpacking one large layer on a slow disk is the longest pause."""
 CONTAINERD_STORE = ["driver-type", "io.containerd.snapshotter.v1"]
 """What `docker info` says where images are in containerd's store (moby, daemon/containerd)."""
 THREADS = 12
@@ -88,15 +85,18 @@ class DockerEngine:
         return tuple(sorted((item for item in found if item is not None), key=lambda item: item.name))
 
     async def has_image(self, reference: str) -> bool:
+        return bool(await self.image_id(reference))
+
+    async def image_id(self, reference: str) -> str:
         try:
-            await self._client.call(partial(_inspect_image, reference=reference))
+            return await self._client.call(partial(engine_images.identifier, reference=reference))
         except NoSuchImage:
-            return False
-        return True
+            return ""
 
     async def pull(self, reference: str) -> None:
+        opener = partial(engine_images.pull, reference=reference)
         try:
-            async with aclosing(self._lines(partial(_pull, reference=reference), "docker-pull", PULL_SECONDS)) as lines:
+            async with aclosing(self._lines(opener, "docker-pull", PULL_SECONDS)) as lines:
                 async for line in lines:
                     if "error" in line:
                         raise not_pulled(reference, line["error"])
@@ -106,6 +106,13 @@ class DockerEngine:
             raise
         except RuntimeFailure as failure:
             raise not_pulled(reference, str(failure)) from None
+
+    async def tag(self, reference: str, name: str) -> None:
+        await self._client.call(partial(engine_images.tag, reference=reference, name=name))
+
+    async def forget_image(self, reference: str) -> None:
+        with suppress(NoSuchImage):
+            await self._client.call(partial(engine_images.forget, reference=reference))
 
     async def create(self, cluster: str, spec: TaskSpec, name: str) -> str:
         body = create_body(cluster, spec)
@@ -196,10 +203,6 @@ class DockerEngine:
         self._streams.discard(stream)
 
 
-def _inspect_image(client: APIClient, reference: str) -> Any:
-    return client.inspect_image(reference)  # type: ignore[no-untyped-call]
-
-
 def _create(client: APIClient, body: dict[str, Any], name: str) -> dict[str, Any]:
     return client.create_container_from_config(body, name)  # type: ignore[no-untyped-call, no-any-return]
 
@@ -231,18 +234,3 @@ def _exec(client: APIClient, exec_id: str, seconds: float) -> CancellableStream[
     how = {"json": {"Detach": False, "Tty": False}, "timeout": seconds + CALL_SECONDS}
     answer = opened(client, "POST", f"exec/{exec_id}/start", **how)
     return CancellableStream(frames(answer), answer)
-
-
-def _pull(client: APIClient, reference: str) -> CancellableStream[Any]:
-    repository, tag = docker.utils.parse_repository_tag(reference)
-    registry, _ = docker.auth.resolve_repository_name(repository)
-    authorization = docker.auth.get_config_header(client, registry)
-    answer = opened(
-        client,
-        "POST",
-        "images/create",
-        params={"fromImage": repository, "tag": tag or "latest"},
-        headers={"X-Registry-Auth": authorization} if authorization else None,
-        timeout=(CALL_SECONDS, SILENT_PULL_SECONDS),
-    )
-    return CancellableStream(json_lines(answer), answer)

@@ -108,8 +108,22 @@ class Runtime(Protocol):
 
     async def has_image(self, reference: str) -> bool: ...
 
+    async def image_id(self, reference: str) -> str:
+        """Docker's identifier of the image, "sha256:…": the digest of its configuration or, where images are in
+        containerd's store, of its manifest; "" if it is not here."""
+        ...
+
     async def pull(self, reference: str) -> None:
         """Raises NoSuchImage with Docker's reason."""
+        ...
+
+    async def tag(self, reference: str, name: str) -> None:
+        """Gives an image another name, taking it from any other image. Raises NoSuchImage."""
+        ...
+
+    async def forget_image(self, reference: str) -> None:
+        """Takes a name away, and the image with its last one; what is gone is fine. Raises RuntimeFailure for the last
+        name of an image that containers use."""
         ...
 
     async def create(self, cluster: str, spec: TaskSpec, name: str) -> str:

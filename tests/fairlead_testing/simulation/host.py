@@ -157,6 +157,9 @@ class HostHandle:
     async def clean_footprint(self, footprint: Footprint, destroy_data: bool, runtime: Runtime) -> tuple[str, ...]:
         return await self._do(lambda: self.host.clean_footprint(footprint, destroy_data, runtime))
 
+    async def ledgers(self) -> tuple[str, ...]:
+        return await self.host.ledgers()
+
     async def undo_ledger(self, cluster: str) -> tuple[str, ...]:
         return await self._do(lambda: self.host.undo_ledger(cluster))
 

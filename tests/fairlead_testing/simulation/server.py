@@ -10,6 +10,7 @@ from random import Random
 
 from fairlead_agent.connection import Connection
 from fairlead_agent.enrol import Enrolment
+from fairlead_agent.fetching import Fetching
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import Identity, IdentityStore
 from fairlead_agent.instructions import Instruction, RunProbe
@@ -142,7 +143,7 @@ class SimulatedServer:
         around = Surroundings(self.engine, self.some_apiserver, lambda held: self._warm.get(held.id, 0.0))
         objects = NearObjects(self.objects, self.engine, self.process, self.delay)
         prober = TrueProber(around)
-        worker = Worker(engine, host, prober, objects, connection, clock.wall, clock.steady)
+        worker = Worker(engine, host, prober, objects, connection, clock.wall, clock.steady, Fetching(engine))
         memory = decoded(encoded(self.disk.visible))
         process, disk = self.process, self.disk
         self.loop = Loop(

@@ -98,6 +98,7 @@ def test_the_owner_says_otherwise(tmp_path: Path) -> None:
         "paths": {"/srv": "remove", "/etc/cni": "none"},
         "privileged": [],
         "docker": "off",
+        "fleet_images": False,
     }
     file.write_text(json.dumps(held))
     policy = load(file)
@@ -106,7 +107,26 @@ def test_the_owner_says_otherwise(tmp_path: Path) -> None:
     assert policy.refusal(TaskSpec("kubelet", "example.com/kubelet:1", privileged=True))
     assert policy.file_refusal("/etc/cni/net.d/x")
     assert policy.removal_refusal("/srv/x") == ""
-    assert policy.docker == "off"
+    assert (policy.docker, policy.fleet_images) == ("off", False)
+    assert (NodePolicy().docker, NodePolicy().fleet_images) == ("read", True)
+
+
+@pytest.mark.parametrize(
+    ("reference", "allowed"),
+    [
+        (ETCD, True),
+        ("fairlead/kubelet:v1", True),
+        ("docker.io/fairlead/kubelet:v1", True),
+        ("index.docker.io/fairlead/kubelet:v1", True),
+        ("nginx", False),
+        ("registry.k8s.io.example.com/etcd:1", False),
+        ("example.com/registry.k8s.io/etcd:1", False),
+    ],
+)
+def test_images_are_allowed_by_where_their_names_begin(reference: str, allowed: bool) -> None:
+    sentence = NodePolicy().image_refusal(reference)
+    assert (sentence == "") is allowed
+    assert allowed or reference in sentence
 
 
 @pytest.mark.parametrize(
@@ -120,6 +140,7 @@ def test_the_owner_says_otherwise(tmp_path: Path) -> None:
         '{"paths": {"/x": "all"}}',
         '{"paths": {"x": "read"}}',
         '{"docker": "yes"}',
+        '{"fleet_images": "true"}',
     ],
 )
 def test_a_policy_that_is_not_understood_allows_nothing_and_says_where(tmp_path: Path, text: str) -> None:
