@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fairlead_controller.api.parts import Parts, agent_image
 from fairlead_controller.dispatch.server import Dispatch
 from fairlead_controller.feed import Feed
-from fairlead_controller.ports import Clock
+from fairlead_controller.no_images import NoImages
+from fairlead_controller.ports import Clock, FleetImages
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_controller.store.port import Store
 
@@ -31,9 +32,9 @@ class Rooms:
         await self.dispatch.close()
 
 
-def build(store: Store, clock: Clock) -> Rooms:
-    feed = Feed()
-    dispatch = Dispatch.build(store, feed, clock)
+def build(store: Store, clock: Clock, images: FleetImages | None = None) -> Rooms:
+    feed, images = Feed(), images or NoImages()
+    dispatch = Dispatch.build(store, feed, clock, images)
     reconciler = ClusterReconciler(store, feed, clock, dispatch.sessions, dispatch.observations, dispatch.causes)
     parts = Parts(
         store,
@@ -46,5 +47,6 @@ def build(store: Store, clock: Clock) -> Rooms:
         agent_image(),
         dispatch.instructions,
         dispatch.inspections,
+        images,
     )
     return Rooms(dispatch, reconciler, parts)

@@ -50,6 +50,7 @@ def parts_of(server: FleetServer) -> Parts:
         IMAGE,
         dispatch.instructions,
         dispatch.inspections,
+        server.images,
     )
 
 
@@ -101,14 +102,16 @@ async def obedient_agent(
     *,
     inspection: Inspection | None = None,
     ahead: float = 0.0,
+    images: set[str] | None = None,
     **node: Any,
 ) -> AsyncIterator[FakeAgent]:
     """A node whose agent does everything at once, and well or as `report` says, for as long as the block lasts.
 
-    `inspection`: what it finds on its host, by default nothing to complain about; `ahead`: seconds of its clock.
+    `inspection`: what it finds on its host, by default nothing to complain about; `ahead`: seconds of its clock;
+    `images`: see FakeAgent.
     """
     made, credentials = ready_node(server, name, **node)
-    agent = FakeAgent(server.fleet_endpoint, credentials, made.facts, inspection=inspection, ahead=ahead)
+    agent = FakeAgent(server.fleet_endpoint, credentials, made.facts, inspection=inspection, ahead=ahead, images=images)
     working = asyncio.create_task(agent.obey(report))
     try:
         await until(server.feed, "events", lambda: made.id in server.dispatch.sessions.reachable())

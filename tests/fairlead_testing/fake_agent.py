@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from fairlead.agent.v1 import enrollment_pb2, inspection_pb2, session_pb2
+from fairlead.agent.v1 import enrollment_pb2, images_pb2, inspection_pb2, session_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub, RelayServiceStub, SessionServiceStub
 from fairlead_wire.assignment import Assignment, Increment, Observation, Subject, apply_increment, difference
@@ -60,6 +60,8 @@ class FakeSession:
     call: Any
     held: Assignment = field(default_factory=Assignment)
     sequence: int = 0
+    sources: list[images_pb2.ImageSources] = field(default_factory=list)
+    """What it was told of images, the newest last."""
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def hello(self, facts: Facts, generation: int = 0, revision: int | None = None) -> session_pb2.Welcome:
@@ -79,14 +81,29 @@ class FakeSession:
             await self.call.write(message)
 
     async def receive(self) -> session_pb2.SessionResponse:
-        """The next message. Raises grpc.RpcError when the session was ended, EOFError when it just ended."""
-        async with asyncio.timeout(DEADLINE):
-            message = await self.call.read()
+        """The next message that is not about where images are to be had, which may come at any time.
+
+        Raises grpc.RpcError when the session was ended, EOFError when it just ended.
+        """
+        while (message := await self._next()) is not grpc.aio.EOF and message.HasField("image_sources"):
+            self.sources.append(message.image_sources)
         if message is grpc.aio.EOF:
             if await self.call.code() is not grpc.StatusCode.OK:
                 await self.call  # raises
             raise EOFError
         return message  # type: ignore[no-any-return]
+
+    async def image_sources(self) -> images_pb2.ImageSources:
+        """The next message, which must tell where images are to be had."""
+        message = await self._next()
+        assert message is not grpc.aio.EOF
+        assert message.HasField("image_sources"), message
+        self.sources.append(message.image_sources)
+        return message.image_sources  # type: ignore[no-any-return]
+
+    async def _next(self) -> Any:
+        async with asyncio.timeout(DEADLINE):
+            return await self.call.read()
 
     async def assignment(self) -> session_pb2.Assignment:
         """The next message, which must be an assignment, taken in. Raises GapError where the real agent does."""
@@ -148,6 +165,17 @@ class FakeAgent:
     """Seconds that its clock is ahead."""
     deaf: bool = False
     """Whether it answers no instruction, as an agent of before there were any."""
+    images: set[str] | None = None
+    """Full references of images on its node; None: all that anybody asks for."""
+    unfetchable: dict[str, str] = field(default_factory=dict)
+    """Reference → why it can't be had."""
+    fetched: list[str] = field(default_factory=list)
+    """What it was asked to fetch, in order."""
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is clear, fetching takes its time."""
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[FakeSession]:
@@ -190,6 +218,7 @@ class FakeAgent:
         async with self.session() as session:
             welcome = await session.hello(self.facts)
             beating = asyncio.create_task(_beat(session, welcome.heartbeat_ms / 1000))
+            aside: list[asyncio.Task[None]] = []
             try:
                 await session.observe(*report(session.held))
                 while (message := await session.call.read()) is not grpc.aio.EOF:
@@ -199,14 +228,32 @@ class FakeAgent:
                         session.take(message.assignment)
                         self.held = session.held
                         await session.observe(*report(session.held))
-                    elif message.instruction.HasField("inspect_host") and not self.deaf:
-                        await session.send(self._result(message.instruction))
+                    elif message.HasField("instruction") and not self.deaf:
+                        aside.append(asyncio.create_task(self._carry_out(session, message.instruction)))
             finally:
                 beating.cancel()
+                for task in aside:
+                    task.cancel()
+                await asyncio.gather(beating, *aside, return_exceptions=True)
+
+    async def _carry_out(self, session: FakeSession, instruction: session_pb2.Instruction) -> None:
+        if instruction.HasField("fetch_image"):
+            self.fetched.append(instruction.fetch_image.reference)
+            await self.gate.wait()
+        if not instruction.HasField("show_assignment"):
+            await session.send(self._result(instruction))
 
     def _result(self, instruction: session_pb2.Instruction) -> session_pb2.SessionRequest:
         """What the real agent answers to an instruction."""
         result = session_pb2.InstructionResult(id=instruction.id)
+        if instruction.HasField("find_images"):
+            asked = instruction.find_images.references
+            result.images.references.extend(each for each in asked if self.images is None or each in self.images)
+        if instruction.HasField("fetch_image"):
+            reference = instruction.fetch_image.reference
+            result.error = self.unfetchable.get(reference, "")
+            if self.images is not None and not result.error:
+                self.images.add(reference)
         if instruction.HasField("inspect_host"):
             now = round((time.time() + self.ahead) * 1000)
             found = to_message(self.inspection or Inspection(self.facts), inspection_pb2.Inspection)

@@ -28,6 +28,7 @@ from fairlead_controller.model.node import Node
 from fairlead_controller.ports import Clock
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_testing.authorities import FleetAuthority
+from fairlead_testing.fleet_images import FakeFleetImages
 from fairlead_testing.stores import MemoryStore
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.channels import (
@@ -68,6 +69,7 @@ class FleetServer:
     authority: FleetAuthority = field(default_factory=lambda: FleetAuthority(time.time()))
     feed: Feed = field(default_factory=Feed)
     calls: CallLog = field(default_factory=CallLog)
+    images: FakeFleetImages = field(default_factory=FakeFleetImages)
     clock: Clock = field(init=False)
     dispatch: Dispatch = field(init=False)
     reconciler: ClusterReconciler = field(init=False)
@@ -76,7 +78,7 @@ class FleetServer:
 
     def __post_init__(self) -> None:
         self.clock = Clock(lambda: time.time() + self.ahead, self.authority.clock.random_bytes)
-        self.dispatch = Dispatch.build(self.store, self.feed, self.clock, self.settings)
+        self.dispatch = Dispatch.build(self.store, self.feed, self.clock, self.images, self.settings)
         dispatch = self.dispatch
         self.reconciler = ClusterReconciler(
             self.store, self.feed, self.clock, dispatch.sessions, dispatch.observations, dispatch.causes

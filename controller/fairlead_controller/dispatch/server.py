@@ -22,7 +22,7 @@ from fairlead_controller.dispatch.session_service import SessionService
 from fairlead_controller.dispatch.sessions import SessionBook, SessionSettings
 from fairlead_controller.events import Causes
 from fairlead_controller.feed import Feed
-from fairlead_controller.ports import Clock, Reconciler
+from fairlead_controller.ports import Clock, FleetImages, Reconciler
 from fairlead_controller.store.port import Store
 
 
@@ -50,10 +50,13 @@ class Dispatch:
     inspections: InspectionBook
 
     @staticmethod
-    def build(store: Store, feed: Feed, clock: Clock, settings: DispatchSettings | None = None) -> Dispatch:
+    def build(
+        store: Store, feed: Feed, clock: Clock, images: FleetImages, settings: DispatchSettings | None = None
+    ) -> Dispatch:
+        """`images`: what agents are told of the fleet's registry, at once and at each change."""
         chosen, causes = settings or DispatchSettings(), Causes()
         observations = ObservationBook(store, feed, clock, causes, chosen.batch)
-        sessions = SessionBook(store, feed, clock, observations, chosen.sessions)
+        sessions = SessionBook(store, feed, clock, observations, chosen.sessions, images)
         relays, instructions = RelayBook(sessions, clock), InstructionBook(sessions, clock)
         inspections = InspectionBook(instructions, clock)
         return Dispatch(store, feed, clock, causes, chosen, observations, sessions, relays, instructions, inspections)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import grpc
 import structlog
 
+from fairlead.agent.v1 import images_pb2
 from fairlead.agent.v1 import session_pb2 as pb
 from fairlead_controller.dispatch.greeting import Greeting
 from fairlead_controller.dispatch.messages import assignment_message
@@ -50,12 +51,15 @@ class Session:
         heartbeat: float,
         newest: Callable[[], Awaitable[Assignment]],
         inbox: Inbox,
+        image_sources: Callable[[], images_pb2.ImageSources],
     ) -> None:
-        """`heartbeat`: seconds between heartbeats; `newest` reads the node's newest assignment."""
+        """`heartbeat`: seconds between heartbeats; `newest` reads the node's newest assignment; `image_sources`: where
+        images are to be had now."""
         self.node_id, self.epoch, self.heartbeat = greeting.node.id, greeting.epoch, heartbeat
         self.observed_only = bool(greeting.basis.objection)
         self.ahead = Ahead(greeting.basis.objection, greeting.greeted_generation) if greeting.basis.ahead else None
         self._greeting, self._newest, self._inbox = greeting, newest, inbox
+        self._image_sources, self._images_due = image_sources, True
         self._held = greeting.basis.held
         self._offers: deque[pb.SessionResponse] = deque()
         self._instructed: dict[str, asyncio.Future[pb.InstructionResult]] = {}
@@ -65,6 +69,11 @@ class Session:
 
     def push(self) -> None:
         """There may be a newer assignment."""
+        self._woken.set()
+
+    def images_changed(self) -> None:
+        """Has the agent told where images are to be had now, also one that is only observed."""
+        self._images_due = True
         self._woken.set()
 
     def offer(self, relay_id: str, target: str) -> None:
@@ -137,6 +146,10 @@ class Session:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            if self._images_due:
+                # However often they changed meanwhile, only the newest counts.
+                self._images_due = False
+                await self._write(context, pb.SessionResponse(image_sources=self._image_sources()))
             while self._offers:
                 await self._write(context, self._offers.popleft())
             if (message := await self._next_assignment()) is not None:

@@ -11,12 +11,13 @@ from functools import partial
 from fairlead_controller.dispatch.ahead import AheadBook
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.dispatch.greeting import Greeted, greet
+from fairlead_controller.dispatch.image_sources import sources_message
 from fairlead_controller.dispatch.observations import ObservationBook
 from fairlead_controller.dispatch.presence import Presence
 from fairlead_controller.dispatch.session import Session
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
-from fairlead_controller.ports import Ahead, Clock
+from fairlead_controller.ports import Ahead, Clock, FleetImages
 from fairlead_controller.store.port import Repositories, Store
 from fairlead_wire.assignment import Observation
 
@@ -35,16 +36,24 @@ class SessionBook:
     """Implements the Sessions port, and is the inbox of every session."""
 
     def __init__(
-        self, store: Store, feed: Feed, clock: Clock, observations: ObservationBook, settings: SessionSettings
+        self,
+        store: Store,
+        feed: Feed,
+        clock: Clock,
+        observations: ObservationBook,
+        settings: SessionSettings,
+        images: FleetImages,
     ) -> None:
         self._store, self._feed, self._clock = store, feed, clock
         self._observations, self._settings = observations, settings
+        self._image_sources = partial(sources_message, images)
         self._current: dict[str, Session] = {}
         self._observed_only: set[str] = set()
         self._presence = Presence(clock.now, self._lost)
         self._ahead = AheadBook(self._told)
         self._background = Background()
         self.wake: Callable[[str], None] = lambda cluster: None
+        images.on_change(self._images_changed)
 
     def reachable(self) -> frozenset[str]:
         """Nodes heard of in time, without those that may only be observed: nothing is planned on them."""
@@ -88,7 +97,7 @@ class SessionBook:
             partial(greet, node_id=node_id, greeted=greeted, key_digest=key_digest, now=now)
         )
         newest = partial(self._store.read, lambda repositories: repositories.assignments.get(node_id))
-        session = Session(greeting, self._heartbeat(), newest, self)
+        session = Session(greeting, self._heartbeat(), newest, self, self._image_sources)
         self._replace(session)
         self.heard(session)
         self._feed.publish("events")
@@ -138,6 +147,10 @@ class SessionBook:
     def _heartbeat(self) -> float:
         random = int.from_bytes(self._clock.random_bytes(4)) / 2**32
         return self._settings.heartbeat + self._settings.jitter * (2 * random - 1)
+
+    def _images_changed(self) -> None:
+        for session in self._current.values():
+            session.images_changed()
 
     def _told(self, node_id: str) -> None:
         """What a node is taken to hold has changed: plans that are shown look different."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class FleetImage:
     """`reference`: the full one that nodes know it by; `digest`, `image_id`: of manifest and configuration, "sha256:…";
-    `size`: bytes of configuration and layers; `blobs`: digests of both; `put_at`: seconds since 1970."""
+    `size`: bytes of configuration and layers; `blobs`: digests of both; `put_at`: seconds since 1970; `sizes`: bytes of
+    each of `blobs`, or nothing where that is not known."""
 
     reference: str
     digest: str
@@ -16,3 +17,4 @@ class FleetImage:
     size: int
     blobs: tuple[str, ...]
     put_at: float
+    sizes: tuple[int, ...] = ()
