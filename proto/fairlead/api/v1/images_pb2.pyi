@@ -368,7 +368,9 @@ class MissingImage(_message.Message):
     reference: _builtins.str
     """The full reference."""
     size_bytes: _builtins.int
-    """Bytes of configuration and layers, 0 where nobody here knows."""
+    """Bytes that it has to get for it, 0 where nobody here knows. What it has already, or gets with an image before this
+    one, does not count.
+    """
     in_fleet: _builtins.bool
     """Whether the fleet's registry has it; otherwise the node asks the registry that its name says."""
     def __init__(
@@ -480,7 +482,7 @@ class PrefetchImagesResponse(_message.Message):
     """Why it failed, one sentence with what to do."""
     @_builtins.property
     def image(self) -> Global___MissingImage:
-        """What and where."""
+        """What and where; without a reference for a node that could not be asked, which is told once."""
 
     def __init__(
         self,
