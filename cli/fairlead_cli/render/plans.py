@@ -25,8 +25,11 @@ _DETAIL_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 _LONGEST_LIST = 12
 
 
-def plan_text(plan: clusters_pb2.PlanClusterResponse, file: str, program: str = "fairlead") -> str:
-    """The whole plan. `file`: the spec's path as given; `program`: how to call the CLI again."""
+def plan_text(
+    plan: clusters_pb2.PlanClusterResponse, file: str, program: str = "fairlead", missing: Iterable[str] = ()
+) -> str:
+    """The whole plan. `file`: the spec's path as given; `program`: how to call the CLI again; `missing`: lines about
+    images that nodes lack."""
     name = last_part(plan.cluster)
     if not plan.moves:
         return f"Nothing to do: cluster {name} is as {file} says (revision {plan.base_revision})."
@@ -34,7 +37,7 @@ def plan_text(plan: clusters_pb2.PlanClusterResponse, file: str, program: str = 
     lines = [f"Plan for cluster {paint(name, 'bold')} ({now})"]
     for node, moves in _by_node(plan.moves):
         lines += ["", f"  {paint(node, 'bold')}", *(line for move in moves for line in _move(move))]
-    return "\n".join([*lines, "", verdict(plan.moves), *_preflight(plan), "", *_next(plan, file, program)])
+    return "\n".join([*lines, "", verdict(plan.moves), *_preflight(plan), *missing, "", *_next(plan, file, program)])
 
 
 def verdict(moves: Iterable[clusters_pb2.Move]) -> str:
