@@ -25,6 +25,8 @@ from fairlead_wire.task_images import further_images
 FETCH_SECONDS = 1800.0
 BESIDE_SECONDS = 60.0
 _PULLED = " could not be pulled: "
+FULL = "no space left"
+"""In what Docker says of a full disk (errno's own words)."""
 _log = logging.getLogger(__name__)
 
 
@@ -174,8 +176,13 @@ def in_vain(reference: str, tries: Sequence[Try], upstream: str) -> str:
             f"`fairlead bundle import FILE` or `fairlead images push {reference}`"
         )
     said = "; ".join(f"the fleet's registry {each.registry} says: {each.reason}" for each in tries)
-    where = ", ".join(each.registry for each in tries)
-    return f"{reference} can't be had: {said}; {own}; see that this server reaches {where}, then it is tried again"
+    return f"{reference} can't be had: {said}; {own}; {_cure(tries, upstream)}, then it is tried again"
+
+
+def _cure(tries: Sequence[Try], upstream: str) -> str:
+    if any(FULL in reason for reason in (upstream, *(each.reason for each in tries))):
+        return "make room on the disk of this server's Docker"
+    return f"see that this server reaches {', '.join(each.registry for each in tries)}"
 
 
 def _reason(failure: Exception) -> str:

@@ -123,15 +123,22 @@ async def test_without_the_fleet_the_upstream_registry_is_asked_as_ever(parts: d
 
 async def test_every_try_is_told_in_one_sentence_with_what_to_do() -> None:
     node = Node()
-    node.runtime.unpullable = {AT_SEED: "connection refused", AT_CONTROLLER: "no space left.", ETCD: "no such host"}
+    node.runtime.unpullable = {AT_SEED: "connection refused", AT_CONTROLLER: "not found.", ETCD: "no such host"}
     with pytest.raises(NoSuchImage) as caught:
         await node.fetching.ensure(ETCD)
     assert str(caught.value) == (
         f"{ETCD} can't be had: the fleet's registry {SEED} says: connection refused; "
-        f"the fleet's registry {CONTROLLER} says: no space left; "
+        f"the fleet's registry {CONTROLLER} says: not found; "
         f"its own registry registry.k8s.io says: no such host; "
         f"see that this server reaches {SEED}, {CONTROLLER}, then it is tried again"
     )
+
+
+async def test_a_full_disk_is_no_matter_of_the_network() -> None:
+    node = Node()
+    node.runtime.unpullable = {AT_SEED: "write /var/lib/docker/x: no space left on device"}
+    with pytest.raises(NoSuchImage, match=r"make room on the disk of this server's Docker, then it is tried again$"):
+        await node.fetching.ensure(ETCD)
 
 
 async def test_what_the_fleet_lacks_can_be_given_to_it() -> None:
