@@ -11,6 +11,7 @@ import pytest
 
 from fairlead.api.v1 import images_pb2_grpc
 from fairlead_cli.main import main
+from fairlead_cli.render.prefetch import News, PlainDisplay
 from fairlead_controller.api import missing_images
 from fairlead_testing.api_cli import Run
 from fairlead_testing.api_server import ThreadedServer, obedient_agent
@@ -139,6 +140,25 @@ def test_ctrl_c_says_how_to_go_on(
     assert said.code == 130
     assert said.err.startswith("\nStopped: ")
     assert "`fairlead images prefetch -f cluster.yaml` goes on." in said.err
+
+
+def test_a_controller_that_goes_away_in_the_middle_is_told_and_it_goes_on_later(
+    beside: ThreadedServer, agent: FakeAgent, fairlead: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, shown = beside.wire("cut"), PlainDisplay.show
+
+    def cut(display: PlainDisplay, news: News) -> None:
+        shown(display, news)
+        if news.image.reference == KUBELET:
+            beside.do(wire.cut())
+
+    monkeypatch.setattr(PlainDisplay, "show", cut)
+    said = fairlead("--context", "cut", "images", "prefetch", "-f", "cluster.yaml")
+    assert (said.code, "Traceback" in said.err) == (1, False)
+    assert said.err.startswith("Error: ")
+    assert "No controller answers" in said.err
+    assert fairlead("images", "prefetch", "-f", "cluster.yaml").code == 0
+    assert fairlead("images", "prefetch", "-f", "cluster.yaml").out == "Every node has all that the spec needs.\n"
 
 
 def test_wrong_calls_say_what_is_right(fairlead: Run, tmp_path: Path) -> None:

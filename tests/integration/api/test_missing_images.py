@@ -12,7 +12,7 @@ import pytest
 from fairlead.api.v1 import clusters_pb2, images_pb2, images_pb2_grpc
 from fairlead_controller.api import missing_images
 from fairlead_testing.api_server import obedient_agent, people
-from fairlead_testing.fake_agent import FakeAgent
+from fairlead_testing.fake_agent import FakeAgent, everything_well
 from fairlead_testing.fleet_images import fleet_image
 from fairlead_testing.fleet_server import FleetServer
 from fairlead_wire.identity import Role
@@ -163,6 +163,25 @@ async def test_a_node_that_goes_away_in_the_middle_is_not_waited_for_again_and_a
     assert worker.fetched == [heard[0].image.reference]
 
 
+async def test_an_agent_that_is_restarted_in_the_middle_is_asked_once_more(
+    server: FleetServer, admin: grpc.aio.Channel
+) -> None:
+    async with lab_1(server), lab_2(server, images=set()) as worker:
+        worker.gate.clear()
+        call = prefetch(admin)
+        first = (await call.read()).image.reference
+        await until_fetched(worker, first)
+        again = asyncio.create_task(worker.obey(everything_well))
+        await until_fetched(worker, first, first)
+        worker.gate.set()
+        states = set()
+        while (news := await call.read()) is not grpc.aio.EOF:
+            states.add(news.state)
+        again.cancel()
+        await asyncio.wait([again])
+    assert states == {FETCHING, DONE}
+
+
 async def test_a_client_that_leaves_ends_the_rest(server: FleetServer, admin: grpc.aio.Channel) -> None:
     async with lab_1(server), lab_2(server, images=set()) as worker:
         worker.gate.clear()
@@ -173,6 +192,12 @@ async def test_a_client_that_leaves_ends_the_rest(server: FleetServer, admin: gr
         worker.gate.set()
         await answered(server, worker)
     assert len(worker.fetched) == 1
+
+
+async def until_fetched(agent: FakeAgent, *references: str) -> None:
+    async with asyncio.timeout(10):
+        while agent.fetched != list(references):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def nothing_is_asked(server: FleetServer) -> None:
