@@ -17,6 +17,7 @@ from typing import Protocol
 from fairlead.agent.v1 import images_pb2
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.image_sources import ImageSources, KnownSources, Offered
+from fairlead_agent.runtime.failures import not_pulled
 from fairlead_agent.runtime.port import EngineAway, NoSuchImage, Runtime, RuntimeFailure
 from fairlead_wire.references import full_reference, registry_of, repository
 from fairlead_wire.task import TaskSpec
@@ -24,7 +25,6 @@ from fairlead_wire.task_images import further_images
 
 FETCH_SECONDS = 1800.0
 BESIDE_SECONDS = 60.0
-_PULLED = " could not be pulled: "
 FULL = "no space left"
 """In what Docker says of a full disk (errno's own words)."""
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Fetching:
             async with asyncio.timeout(FETCH_SECONDS):
                 await self.ensure(reference)
         except TimeoutError:
-            raise NoSuchImage(f"{reference}{_PULLED}it took longer than {FETCH_SECONDS:.0f} s") from None
+            raise not_pulled(reference, f"it took longer than {FETCH_SECONDS:.0f} s") from None
 
     async def ensure(self, reference: str) -> None:
         """The image is here when this returns. Raises NoSuchImage with all that was tried; EngineAway."""
@@ -172,11 +172,11 @@ def in_vain(reference: str, tries: Sequence[Try], upstream: str) -> str:
     own = f"its own registry {registry_of(reference)} says: {upstream}"
     if not tries:
         return (
-            f"{reference} is not in the fleet's registry, and {own}; give it to the fleet with "
+            f"the image {reference} is not in the fleet's registry, and {own}; give it to the fleet with "
             f"`fairlead bundle import FILE` or `fairlead images push {reference}`"
         )
     said = "; ".join(f"the fleet's registry {each.registry} says: {each.reason}" for each in tries)
-    return f"{reference} can't be had: {said}; {own}; {_cure(tries, upstream)}, then it is tried again"
+    return f"the image {reference} can't be had: {said}; {own}; {_cure(tries, upstream)}, then it is tried again"
 
 
 def _cure(tries: Sequence[Try], upstream: str) -> str:
@@ -187,5 +187,5 @@ def _cure(tries: Sequence[Try], upstream: str) -> str:
 
 def _reason(failure: Exception) -> str:
     """Without the name, which the sentence has already."""
-    text = str(failure)
-    return (text.partition(_PULLED)[2] or text).strip().rstrip(".")
+    reason = failure.reason if isinstance(failure, NoSuchImage) else ""
+    return (reason or str(failure)).strip().rstrip(".")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 
 from fairlead_agent.runtime.container_spec import labels
+from fairlead_agent.runtime.failures import not_pulled
 from fairlead_agent.runtime.port import (
     PROTECTED,
     Container,
@@ -143,8 +144,7 @@ class FakeRuntime:
         await self._sleep(self.pull_seconds)
         self._answer()
         if reference not in self.registry:
-            reason = self.unpullable.get(reference, "the registry has no such image")
-            raise NoSuchImage(f"{reference} could not be pulled: {reason}")
+            raise not_pulled(reference, self.unpullable.get(reference, "the registry has no such image"))
         self.images.add(reference)
 
     async def tag(self, reference: str, name: str) -> None:

@@ -22,7 +22,9 @@ def from_answer(status: int | None, explanation: str) -> RuntimeFailure:
 
 
 def not_pulled(reference: str, reason: str) -> NoSuchImage:
-    return NoSuchImage(f"{reference} could not be pulled: {reason.strip()}")
+    failure = NoSuchImage(f"the image {reference} could not be pulled: {reason.strip()}")
+    failure.reason = reason.strip()
+    return failure
 
 
 def away(reason: str) -> EngineAway:

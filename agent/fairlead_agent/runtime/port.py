@@ -90,7 +90,9 @@ class NoSuchContainer(RuntimeFailure):
 
 
 class NoSuchImage(RuntimeFailure):
-    """The image is not here and could not be pulled."""
+    """The image is not here and could not be pulled; `reason`: Docker's, without the image's name, "" if it did not try."""
+
+    reason = ""
 
 
 class EngineAway(RuntimeFailure):

@@ -116,7 +116,7 @@ async def test_why_an_image_can_not_be_had_is_told(tmp_path: Path) -> None:
     async with running(controller), connected(controller.enrolment, tmp_path, token=controller.token()):
         (await controller.until_session()).send(image_sources=SOURCES)
         result = await controller.instruct(fetch_image=images_pb2.FetchImage(reference=IMAGE))
-        assert result.error.startswith(f"{IMAGE[:1].upper()}{IMAGE[1:]} can't be had: the fleet's registry {REGISTRY}")
+        assert result.error.startswith(f"The image {IMAGE} can't be had: the fleet's registry {REGISTRY}")
 
 
 async def test_the_nodes_policy_has_the_last_word(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ async def test_every_try_is_told_in_one_sentence_with_what_to_do() -> None:
     with pytest.raises(NoSuchImage) as caught:
         await node.fetching.ensure(ETCD)
     assert str(caught.value) == (
-        f"{ETCD} can't be had: the fleet's registry {SEED} says: connection refused; "
+        f"the image {ETCD} can't be had: the fleet's registry {SEED} says: connection refused; "
         f"the fleet's registry {CONTROLLER} says: not found; "
         f"its own registry registry.k8s.io says: no such host; "
         f"see that this server reaches {SEED}, {CONTROLLER}, then it is tried again"
@@ -147,7 +147,7 @@ async def test_what_the_fleet_lacks_can_be_given_to_it() -> None:
     with pytest.raises(NoSuchImage) as caught:
         await node.fetching.ensure(ETCD)
     assert str(caught.value) == (
-        f"{ETCD} is not in the fleet's registry, and its own registry registry.k8s.io says: no such host; "
+        f"the image {ETCD} is not in the fleet's registry, and its own registry registry.k8s.io says: no such host; "
         f"give it to the fleet with `fairlead bundle import FILE` or `fairlead images push {ETCD}`"
     )
 
