@@ -90,7 +90,7 @@ class NoSuchContainer(RuntimeFailure):
 
 
 class NoSuchImage(RuntimeFailure):
-    """The image is not here and could not be pulled; `reason`: Docker's, without the image's name, "" if it did not try."""
+    """The image is not here and could not be pulled. `reason`: Docker's, without the name; "" if nobody was asked."""
 
     reason = ""
 
