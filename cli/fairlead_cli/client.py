@@ -68,6 +68,7 @@ class Client:
 
     @cached_property
     def images(self) -> Any:
+        """Only the commands that deal with images pay for its import."""
         from fairlead.api.v1 import images_pb2_grpc
 
         return images_pb2_grpc.ImageServiceStub(self._channel)

@@ -10,6 +10,7 @@ from fairlead_wire.errors import Missing, Refused
 
 class NoImages:
     registry = ""
+    size = 0
 
     def all(self) -> Mapping[str, FleetImage]:
         return {}

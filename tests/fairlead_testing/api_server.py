@@ -50,7 +50,7 @@ def parts_of(server: FleetServer) -> Parts:
         IMAGE,
         dispatch.instructions,
         dispatch.inspections,
-        server.images,
+        server.fleet_images,
     )
 
 
@@ -173,8 +173,8 @@ async def until(feed: Feed, topic: str, condition: Callable[[], bool]) -> None:
 class ThreadedServer:
     """A controller beside the test, for callers that block: the CLI in this process or in others."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, make: Callable[[], FleetServer] = FleetServer) -> None:
+        self.folder, self._make = folder, make
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="controller", daemon=True)
         self._stack = AsyncExitStack()
@@ -182,9 +182,12 @@ class ThreadedServer:
 
     def start(self) -> None:
         self._thread.start()
-        self.server = self.do(self._stack.enter_async_context(api_running()))
+        self.server = self.do(self._started())
         self.context("test", Role.ADMIN)
         contexts.use("test", self.folder)
+
+    async def _started(self) -> FleetServer:
+        return await self._stack.enter_async_context(api_running(self._make()))
 
     def stop(self) -> None:
         self.do(self._stack.aclose())
@@ -249,8 +252,8 @@ async def _rest() -> None:
 
 
 @contextmanager
-def threaded_server(folder: Path) -> Iterator[ThreadedServer]:
-    server = ThreadedServer(folder)
+def threaded_server(folder: Path, make: Callable[[], FleetServer] = FleetServer) -> Iterator[ThreadedServer]:
+    server = ThreadedServer(folder, make)
     server.start()
     try:
         yield server

@@ -25,10 +25,11 @@ from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.fleet import FleetRecord, TokenRecord
 from fairlead_controller.model.node import Node
-from fairlead_controller.ports import Clock
+from fairlead_controller.no_images import NoImages
+from fairlead_controller.ports import Clock, FleetImages
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_testing.authorities import FleetAuthority
-from fairlead_testing.fleet_images import FakeFleetImages
+from fairlead_testing.fake_fleet_images import FakeFleetImages
 from fairlead_testing.stores import MemoryStore
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.channels import (
@@ -69,7 +70,8 @@ class FleetServer:
     authority: FleetAuthority = field(default_factory=lambda: FleetAuthority(time.time()))
     feed: Feed = field(default_factory=Feed)
     calls: CallLog = field(default_factory=CallLog)
-    images: FakeFleetImages = field(default_factory=FakeFleetImages)
+    told: FakeFleetImages | None = None
+    """What stands in for the fleet's images, where a test says which there are."""
     clock: Clock = field(init=False)
     dispatch: Dispatch = field(init=False)
     reconciler: ClusterReconciler = field(init=False)
@@ -78,11 +80,15 @@ class FleetServer:
 
     def __post_init__(self) -> None:
         self.clock = Clock(lambda: time.time() + self.ahead, self.authority.clock.random_bytes)
-        self.dispatch = Dispatch.build(self.store, self.feed, self.clock, self.images, self.settings)
+        self.dispatch = Dispatch.build(self.store, self.feed, self.clock, self.fleet_images, self.settings)
         dispatch = self.dispatch
         self.reconciler = ClusterReconciler(
             self.store, self.feed, self.clock, dispatch.sessions, dispatch.observations, dispatch.causes
         )
+
+    @property
+    def fleet_images(self) -> FleetImages:
+        return self.told or NoImages()
 
     @property
     def fleet_id(self) -> str:

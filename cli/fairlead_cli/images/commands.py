@@ -10,16 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fairlead_cli.images import prefetch
 from fairlead_cli.images.builder import Builder, Built
 from fairlead_cli.images.engine import Engine
+from fairlead_cli.images.prefetch import EXAMPLES, prefetch
 from fairlead_cli.images.render import live
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Container images: build them from source, see which are there."
 )
-
-app.command(epilog=prefetch.EXAMPLES)(prefetch.prefetch)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Recipes or image names; all without.", show_default=False)]
 Output = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to print.")]
@@ -91,3 +89,6 @@ def as_document(built: Built) -> dict[str, object]:
         "how": built.how,
         "seconds": round(built.seconds, 2),
     }
+
+
+app.command("prefetch", epilog=EXAMPLES)(prefetch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,22 @@ from fairlead_cli.main import main
 from fairlead_cli.render.prefetch import News, PlainDisplay
 from fairlead_controller.api import missing_images
 from fairlead_testing.api_cli import Run
-from fairlead_testing.api_server import ThreadedServer, obedient_agent
+from fairlead_testing.api_server import ThreadedServer, obedient_agent, threaded_server
 from fairlead_testing.fake_agent import FakeAgent
-from fairlead_testing.fleet_images import fleet_image
+from fairlead_testing.fake_fleet_images import FakeFleetImages, fleet_image
+from fairlead_testing.fleet_server import FleetServer
 
 KUBELET, PROXY = "docker.io/fairlead/kubelet:v1.37.2", "registry.k8s.io/kube-proxy:v1.37.2"
 MIB = 2**20
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedServer]:
+    """A controller with the images that a test says."""
+    monkeypatch.setenv("FAIRLEAD_CONFIG", str(tmp_path / "config"))
+    monkeypatch.delenv("FAIRLEAD_CONTEXT", raising=False)
+    with threaded_server(tmp_path / "config", lambda: FleetServer(told=FakeFleetImages())) as running:
+        yield running
 
 
 @pytest.fixture
@@ -27,8 +38,10 @@ def agent(beside: ThreadedServer, spec: Path) -> FakeAgent:
     """The agent of lab-1, which has no image yet; the fleet has two."""
 
     async def fill() -> None:
-        beside.server.images.open("192.0.2.1:7072")
-        beside.server.images.has(
+        images = beside.server.told
+        assert images is not None
+        images.open("192.0.2.1:7072")
+        images.has(
             fleet_image(KUBELET, base=100 * MIB, kubelet=50 * MIB), fleet_image(PROXY, base=100 * MIB, proxy=20 * MIB)
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -11,9 +12,9 @@ import pytest
 
 from fairlead.api.v1 import clusters_pb2, images_pb2, images_pb2_grpc
 from fairlead_controller.api import missing_images
-from fairlead_testing.api_server import obedient_agent, people
+from fairlead_testing.api_server import api_running, obedient_agent, people
 from fairlead_testing.fake_agent import FakeAgent, everything_well
-from fairlead_testing.fleet_images import fleet_image
+from fairlead_testing.fake_fleet_images import FakeFleetImages, fleet_image
 from fairlead_testing.fleet_server import FleetServer
 from fairlead_wire.identity import Role
 
@@ -33,6 +34,18 @@ FETCHING, DONE, FAILED = (
     images_pb2.PREFETCH_STATE_DONE,
     images_pb2.PREFETCH_STATE_FAILED,
 )
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FleetServer]:
+    """One that has the images that a test says."""
+    async with api_running(FleetServer(told=FakeFleetImages())) as controller:
+        yield controller
+
+
+def images(server: FleetServer) -> FakeFleetImages:
+    assert server.told is not None
+    return server.told
 
 
 def stub(channel: grpc.aio.Channel) -> Any:
@@ -61,8 +74,8 @@ def lab_2(server: FleetServer, **more: Any) -> Any:
 
 
 async def test_each_node_is_asked_for_what_it_will_run(server: FleetServer, admin: grpc.aio.Channel) -> None:
-    server.images.open("192.0.2.1:7072")
-    server.images.has(fleet_image(KUBELET, base=1000, kubelet=50), fleet_image(PROXY, base=1000, proxy=70))
+    images(server).open("192.0.2.1:7072")
+    images(server).has(fleet_image(KUBELET, base=1000, kubelet=50), fleet_image(PROXY, base=1000, proxy=70))
     async with lab_1(server, images=set()), lab_2(server, images={PROXY}):
         found = await find(admin)
     assert not found.unreachable_nodes
@@ -78,7 +91,7 @@ async def test_each_node_is_asked_for_what_it_will_run(server: FleetServer, admi
 
 
 async def test_without_a_registry_sizes_are_known_all_the_same(server: FleetServer, admin: grpc.aio.Channel) -> None:
-    server.images.has(fleet_image(KUBELET, kubelet=50))
+    images(server).has(fleet_image(KUBELET, kubelet=50))
     async with lab_1(server, images=set()), lab_2(server):
         found = await find(admin)
     kubelet = next(image for image in found.images if image.reference == KUBELET)

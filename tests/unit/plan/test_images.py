@@ -10,7 +10,7 @@ from fairlead_controller.plan import catalogue
 from fairlead_controller.plan.desired import desired
 from fairlead_controller.plan.images import Lack, lacking, needed
 from fairlead_controller.plan.placement import place
-from fairlead_testing.fleet_images import fleet_image
+from fairlead_testing.fake_fleet_images import fleet_image
 from fairlead_testing.planning import World, cluster, node
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.task import TaskSpec

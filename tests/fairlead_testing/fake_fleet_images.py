@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from fairlead_controller.model.fleet_image import FleetImage
@@ -17,6 +17,10 @@ class FakeFleetImages:
         self.registry = ""
         self._images: dict[str, FleetImage] = {}
         self._calls: list[Callable[[], None]] = []
+
+    @property
+    def size(self) -> int:
+        return sum({blob: size for image in self._images.values() for blob, size in _parts(image)}.values())
 
     def all(self) -> Mapping[str, FleetImage]:
         return dict(self._images)
@@ -56,6 +60,10 @@ class FakeFleetImages:
     def _changed(self) -> None:
         for call in self._calls:
             call()
+
+
+def _parts(image: FleetImage) -> Iterator[tuple[str, int]]:
+    return zip(image.blobs, image.sizes, strict=True)
 
 
 def fleet_image(reference: str, **layers: int) -> FleetImage:
