@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from fairlead_agent import inspection_disks
 from fairlead_agent.config import OBJECTS_AUTHORITY, OBJECTS_CERTIFICATE, Settings, agent_version, settings
 from fairlead_agent.connection import Connection
 from fairlead_agent.docker_calls.conversation import DockerCalls
@@ -28,6 +29,7 @@ from fairlead_agent.happenings import Happenings
 from fairlead_agent.host import LinuxHost
 from fairlead_agent.host_paths import HostPaths, engine_url
 from fairlead_agent.identity_store import IdentityStore
+from fairlead_agent.image_keeper import ImageKeeper
 from fairlead_agent.image_sources import KnownSources
 from fairlead_agent.inspection import HostInspection
 from fairlead_agent.inspection_answer import Inspector
@@ -103,12 +105,14 @@ async def _serve(chosen: Settings) -> None:
         async with asyncio.TaskGroup() as both:
             both.create_task(parts.loop.run())
             both.create_task(parts.connection.run(parts.loop))
+            both.create_task(parts.keeper.run())
 
 
 @dataclass(frozen=True)
 class _Parts:
     loop: Loop
     connection: Connection
+    keeper: ImageKeeper
 
 
 async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
@@ -136,7 +140,15 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
     inspector = Inspector(HostInspection(runtime, facts, paths, state=chosen.state).look, clock.wall)
     snapshots = EtcdSnapshots(runtime, paths, clock.wall)
     sources = KnownSources(isinstance(policy, NodePolicy) and policy.fleet_images)
-    fetching = Fetching(runtime, sources, RegistryTrust(host, store.load), policy.image_refusal)
+    keeper = ImageKeeper(
+        runtime,
+        chosen.state,
+        lambda: loop.memory(),
+        lambda: inspection_disks.taken(paths, policy.docker_root if isinstance(policy, NodePolicy) else "/"),
+        clock.wall,
+        lambda kind, sentence: loop.happened(kind, sentence),
+    )
+    fetching = Fetching(runtime, sources, RegistryTrust(host, store.load), policy.image_refusal, keeper.fetched)
     connection = Connection(
         Enrolment(chosen.controller, store, facts, clock.random),
         Renewer(store, clock.wall, clock.random),
@@ -154,7 +166,8 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
         await asyncio.to_thread(journal.save, kept)
 
     worker = Worker(runtime, host, prober, objects, connection, clock.wall, clock.steady, fetching)
-    return _Parts(Loop(worker, policy, memory, save, reporter, happenings, clock), connection)
+    loop = Loop(worker, policy, memory, save, reporter, happenings, clock)
+    return _Parts(loop, connection, keeper)
 
 
 async def _policy(chosen: Settings, runtime: DockerEngine) -> Policy:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,8 +44,13 @@ class Try:
     reason: str
 
 
+async def _told_nobody(reference: str) -> None:
+    """For whoever keeps no list."""
+
+
 class Fetching:
-    """`refusal` gives "" or the sentence why this node's policy forbids an image that a person or program asks for."""
+    """`refusal` gives "" or the sentence why this node's policy forbids an image that a person or program asks for;
+    `came` is told of each image that was not here before."""
 
     def __init__(
         self,
@@ -53,9 +58,10 @@ class Fetching:
         sources: KnownSources | None = None,
         trust: Trust | None = None,
         refusal: Callable[[str], str] = lambda reference: "",
+        came: Callable[[str], Awaitable[None]] = _told_nobody,
     ) -> None:
         self._runtime, self._known, self._trust = runtime, sources or KnownSources(), trust
-        self._refusal = refusal
+        self._refusal, self._came = refusal, came
         self._lanes: dict[str, tuple[asyncio.Lock, int]] = {}
 
     def take(self, message: images_pb2.ImageSources) -> None:
@@ -90,6 +96,7 @@ class Fetching:
             tries = await self._from_fleet(reference)
             if tries is not None:
                 await self._from_upstream(reference, tries)
+            await self._came(reference)
 
     async def beside(self, task: TaskSpec) -> None:
         """Gets what the task's program would ask Docker for by itself, as far as the fleet has it.
@@ -101,8 +108,8 @@ class Fetching:
                 continue
             with suppress(TimeoutError, RuntimeFailure):
                 async with asyncio.timeout(BESIDE_SECONDS), self._alone(reference):
-                    if not await self._runtime.has_image(reference):
-                        await self._from_fleet(reference)
+                    if not await self._runtime.has_image(reference) and await self._from_fleet(reference) is None:
+                        await self._came(reference)
 
     async def _from_fleet(self, reference: str) -> list[Try] | None:
         """None once it is here; else the registries that were tried, in vain."""

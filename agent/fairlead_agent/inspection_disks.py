@@ -24,6 +24,12 @@ def disk(paths: HostPaths, path: str) -> Disk:
     return Disk(path, found.f_blocks * block, found.f_bavail * block, found.f_files, found.f_favail)
 
 
+def taken(paths: HostPaths, path: str) -> float:
+    """The share of that file system that can't be written any more, 0 to 1. Raises OSError."""
+    found = disk(paths, path)
+    return 1 - found.free_bytes / found.total_bytes if found.total_bytes else 0.0
+
+
 def existing(paths: HostPaths, path: str) -> Path:
     """Where the host's `path` is, or the nearest directory above it that is there."""
     place, root = paths.followed(path), Path(paths.root or "/")
