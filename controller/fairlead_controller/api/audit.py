@@ -23,6 +23,8 @@ CHANGING: Mapping[str, str] = {
     "/fairlead.api.v1.FleetService/ConfirmFleet": "fleet-confirmed",
     "/fairlead.api.v1.SnapshotService/CreateSnapshot": "snapshot-created",
     "/fairlead.api.v1.SnapshotService/ExportSnapshot": "snapshot-exported",
+    "/fairlead.api.v1.RegistryService/SetRegistry": "registry-set",
+    "/fairlead.api.v1.RegistryService/DeleteRegistry": "registry-forgotten",
     **{f"/{SERVICE}/{method}": "docker-called" for method, changes in CHANGES.items() if changes},
 }
 

@@ -13,6 +13,7 @@ from fairlead.api.v1 import (
     fleet_pb2_grpc,
     nodes_pb2_grpc,
     operations_pb2_grpc,
+    registries_pb2_grpc,
     relays_pb2_grpc,
     snapshots_pb2_grpc,
 )
@@ -24,6 +25,7 @@ from fairlead_controller.api.fleet import FleetService
 from fairlead_controller.api.nodes import NodeService
 from fairlead_controller.api.operations import OperationService
 from fairlead_controller.api.parts import Parts
+from fairlead_controller.api.registries import RegistryService
 from fairlead_controller.api.relays import RelayService
 from fairlead_controller.api.snapshots import SnapshotService
 from fairlead_controller.api.tokens import TokenService
@@ -47,4 +49,5 @@ def add_api_services(server: grpc.aio.Server, parts: Parts) -> None:
     relays_pb2_grpc.add_RelayServiceServicer_to_server(RelayService(parts), server)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(parts), server)
     snapshots_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotService(parts), server)
+    registries_pb2_grpc.add_RegistryServiceServicer_to_server(RegistryService(parts), server)
     server.add_generic_rpc_handlers((DockerService(parts).handlers(),))

@@ -17,6 +17,7 @@ from fairlead.api.v1 import (
     fleet_pb2,
     nodes_pb2,
     operations_pb2,
+    registries_pb2,
     relays_pb2,
     snapshots_pb2,
 )
@@ -32,6 +33,7 @@ FILES: tuple[Any, ...] = (
     fleet_pb2,
     nodes_pb2,
     operations_pb2,
+    registries_pb2,
     relays_pb2,
     snapshots_pb2,
     enrollment_pb2,
