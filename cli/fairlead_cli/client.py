@@ -73,6 +73,13 @@ class Client:
 
         return images_pb2_grpc.ImageServiceStub(self._channel)
 
+    @cached_property
+    def registries(self) -> Any:
+        """Only `fairlead registry` pays for its import."""
+        from fairlead.api.v1 import registries_pb2_grpc
+
+        return registries_pb2_grpc.RegistryServiceStub(self._channel)
+
     async def call(self, method: Callable[..., Awaitable[T]], request: Any, timeout: float = CALL_SECONDS) -> T:
         """One answer. Raises FairleadError, Unreachable when nobody answers."""
         try:

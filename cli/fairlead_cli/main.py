@@ -35,6 +35,7 @@ COMMANDS = {
     "tunnel": Lazy(f"{_HERE}.tunnel:app", "Reach a cluster's apiserver through the controller."),
     "images": Lazy("fairlead_cli.images.commands:app", "Container images: build, ls."),
     "bundle": Lazy("fairlead_cli.bundle.commands:app", "A release in one file: create, verify, show, load."),
+    "registry": Lazy(f"{_HERE}.registries:app", "Registries that images come from: ls, set, rm."),
     "context": Lazy(f"{_HERE}.context:app", "Controllers that this machine knows: ls, show, use."),
 }
 

@@ -20,6 +20,7 @@ from fairlead.api.v1 import (
     fleet_pb2,
     nodes_pb2,
     operations_pb2,
+    registries_pb2,
     relays_pb2,
     snapshots_pb2,
 )
@@ -44,6 +45,7 @@ _FILES = (
     fleet_pb2,
     nodes_pb2,
     operations_pb2,
+    registries_pb2,
     relays_pb2,
     snapshots_pb2,
 )

@@ -61,6 +61,11 @@ _ROLES_BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "FindMissingImages": OPERATORS,
         "PrefetchImages": ADMINS,
     },
+    "fairlead.api.v1.RegistryService": {
+        "ListRegistries": VIEWERS,
+        "SetRegistry": ADMINS,
+        "DeleteRegistry": ADMINS,
+    },
     # A node's own policy may forbid more.
     "fairlead.api.v1.DockerService": {method: ADMINS if changes else OPERATORS for method, changes in CHANGES.items()},
     # Served by the enrolment listener, where whoever calls is nobody yet; never here.

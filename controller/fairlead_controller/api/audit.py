@@ -26,6 +26,8 @@ CHANGING: Mapping[str, str] = {
     "/fairlead.api.v1.ImageService/PutFleetImage": "image-added",
     "/fairlead.api.v1.ImageService/DeleteFleetImage": "image-removed",
     "/fairlead.api.v1.ImageService/PrefetchImages": "images-prefetched",
+    "/fairlead.api.v1.RegistryService/SetRegistry": "registry-set",
+    "/fairlead.api.v1.RegistryService/DeleteRegistry": "registry-forgotten",
     **{f"/{SERVICE}/{method}": "docker-called" for method, changes in CHANGES.items() if changes},
 }
 

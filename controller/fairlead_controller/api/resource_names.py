@@ -1,18 +1,21 @@
-"""Resource names: "clusters/NAME", "nodes/NAME", "tokens/ID", "operations/ID", "snapshots/NAME" (AIP-122)."""
+"""Resource names: "clusters/NAME", "nodes/NAME", "tokens/ID", "operations/ID", "snapshots/NAME",
+"registries/HOST" (AIP-122)."""
 
 from __future__ import annotations
 
 from fairlead_wire.errors import Invalid, Missing, Problem
 
 CLUSTERS, NODES, TOKENS, OPERATIONS = "clusters", "nodes", "tokens", "operations"
-SNAPSHOTS = "snapshots"
+SNAPSHOTS, REGISTRIES = "snapshots", "registries"
 _LISTED_BY = {
     CLUSTERS: "fairlead cluster ls",
     NODES: "fairlead node ls",
     TOKENS: "fairlead token ls",
     OPERATIONS: "fairlead events",
     SNAPSHOTS: "fairlead snapshot ls CLUSTER",
+    REGISTRIES: "fairlead registry ls",
 }
+_ONE = {REGISTRIES: "registry"}
 
 
 def resource_name(collection: str, name: str) -> str:
@@ -34,5 +37,5 @@ def name_in(collection: str, text: str, field: str = "name") -> str:
 
 def missing(collection: str, name: str) -> Missing:
     """The error for a name that is well formed and not there."""
-    kind = collection.removesuffix("s")
+    kind = _ONE.get(collection, collection.removesuffix("s"))
     return Missing(f"There is no {kind} {name!r}.", f"See `{_LISTED_BY[collection]}`.")

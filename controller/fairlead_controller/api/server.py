@@ -14,6 +14,7 @@ from fairlead.api.v1 import (
     images_pb2_grpc,
     nodes_pb2_grpc,
     operations_pb2_grpc,
+    registries_pb2_grpc,
     relays_pb2_grpc,
     snapshots_pb2_grpc,
 )
@@ -26,6 +27,7 @@ from fairlead_controller.api.missing_images import MissingImages
 from fairlead_controller.api.nodes import NodeService
 from fairlead_controller.api.operations import OperationService
 from fairlead_controller.api.parts import Parts
+from fairlead_controller.api.registries import RegistryService
 from fairlead_controller.api.relays import RelayService
 from fairlead_controller.api.snapshots import SnapshotService
 from fairlead_controller.api.tokens import TokenService
@@ -50,4 +52,5 @@ def add_api_services(server: grpc.aio.Server, parts: Parts) -> None:
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(parts), server)
     images_pb2_grpc.add_ImageServiceServicer_to_server(MissingImages(parts), server)  # type: ignore[abstract]
     snapshots_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotService(parts), server)
+    registries_pb2_grpc.add_RegistryServiceServicer_to_server(RegistryService(parts), server)
     server.add_generic_rpc_handlers((DockerService(parts).handlers(),))

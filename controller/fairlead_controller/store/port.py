@@ -16,6 +16,7 @@ from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord, TokenR
 from fairlead_controller.model.move import Move
 from fairlead_controller.model.node import Claim, Node
 from fairlead_controller.model.operation import Operation
+from fairlead_controller.model.registry import UpstreamRegistry
 from fairlead_controller.model.snapshot import Cluster, ClusterPhase
 from fairlead_wire.assignment import Assignment, Observation
 
@@ -145,6 +146,18 @@ class Events(Protocol):
         ...
 
 
+class Registries(Protocol):
+    def get(self, host: str) -> UpstreamRegistry | None: ...
+    def all(self) -> tuple[UpstreamRegistry, ...]:
+        """By host."""
+        ...
+
+    def put(self, registry: UpstreamRegistry) -> None: ...
+    def remove(self, host: str) -> bool:
+        """Whether there was one."""
+        ...
+
+
 class Repositories(Protocol):
     """All repositories of one transaction."""
 
@@ -159,6 +172,7 @@ class Repositories(Protocol):
     operations: Operations
     moves: Moves
     events: Events
+    registries: Registries
 
 
 class Store(Protocol):

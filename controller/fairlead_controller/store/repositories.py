@@ -15,6 +15,7 @@ from fairlead_controller.store.moves import SqlMoves
 from fairlead_controller.store.nodes import SqlNodes
 from fairlead_controller.store.observations import SqlObservations
 from fairlead_controller.store.operations import SqlOperations
+from fairlead_controller.store.registries import SqlRegistries
 from fairlead_controller.store.sealing import Sealer
 from fairlead_controller.store.tokens import SqlTokens
 
@@ -32,3 +33,4 @@ class SqlRepositories:
         self.operations: port.Operations = SqlOperations(session)
         self.moves: port.Moves = SqlMoves(session)
         self.events: port.Events = SqlEvents(session)
+        self.registries: port.Registries = SqlRegistries(session, sealer)

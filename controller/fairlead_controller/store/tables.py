@@ -176,6 +176,17 @@ class MoveRow(Row, table=True):
     details_json: str
 
 
+class RegistryRow(Row, table=True):
+    """A registry outside of the fleet."""
+
+    __tablename__ = "registry"
+    host: str = Field(primary_key=True)
+    mirrors_json: str
+    username: str
+    sealed_password: bytes = Field(sa_type=LargeBinary)
+    updated_at: float
+
+
 class EventRow(Row, table=True):
     __tablename__ = "event"
     # Identifiers are never used again, also after the oldest events have gone: followers ask for what came after one.

@@ -18,6 +18,7 @@ from fairlead.api.v1 import (
     images_pb2,
     nodes_pb2,
     operations_pb2,
+    registries_pb2,
     relays_pb2,
     snapshots_pb2,
 )
@@ -34,6 +35,7 @@ FILES: tuple[Any, ...] = (
     images_pb2,
     nodes_pb2,
     operations_pb2,
+    registries_pb2,
     relays_pb2,
     snapshots_pb2,
     enrollment_pb2,

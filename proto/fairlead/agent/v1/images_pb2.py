@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irlead/agent/v1/images.proto\x12\x11\x66\x61irlead.agent.v1\"A\n\nFleetImage\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\"Q\n\x0cImageSources\x12\x12\n\nregistries\x18\x01 \x03(\t\x12-\n\x06images\x18\x02 \x03(\x0b\x32\x1d.fairlead.agent.v1.FleetImage\" \n\nFindImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"!\n\x0b\x46oundImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"\x1f\n\nFetchImage\x12\x11\n\treference\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irlead/agent/v1/images.proto\x12\x11\x66\x61irlead.agent.v1\"A\n\nFleetImage\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\"W\n\x0eRegistryAccess\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0f\n\x07mirrors\x18\x02 \x03(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x10\n\x08password\x18\x04 \x01(\t\"\x86\x01\n\x0cImageSources\x12\x12\n\nregistries\x18\x01 \x03(\t\x12-\n\x06images\x18\x02 \x03(\x0b\x32\x1d.fairlead.agent.v1.FleetImage\x12\x33\n\x08\x61\x63\x63\x65sses\x18\x03 \x03(\x0b\x32!.fairlead.agent.v1.RegistryAccess\" \n\nFindImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"!\n\x0b\x46oundImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"\x1f\n\nFetchImage\x12\x11\n\treference\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FLEETIMAGE']._serialized_start=53
   _globals['_FLEETIMAGE']._serialized_end=118
-  _globals['_IMAGESOURCES']._serialized_start=120
-  _globals['_IMAGESOURCES']._serialized_end=201
-  _globals['_FINDIMAGES']._serialized_start=203
-  _globals['_FINDIMAGES']._serialized_end=235
-  _globals['_FOUNDIMAGES']._serialized_start=237
-  _globals['_FOUNDIMAGES']._serialized_end=270
-  _globals['_FETCHIMAGE']._serialized_start=272
-  _globals['_FETCHIMAGE']._serialized_end=303
+  _globals['_REGISTRYACCESS']._serialized_start=120
+  _globals['_REGISTRYACCESS']._serialized_end=207
+  _globals['_IMAGESOURCES']._serialized_start=210
+  _globals['_IMAGESOURCES']._serialized_end=344
+  _globals['_FINDIMAGES']._serialized_start=346
+  _globals['_FINDIMAGES']._serialized_end=378
+  _globals['_FOUNDIMAGES']._serialized_start=380
+  _globals['_FOUNDIMAGES']._serialized_end=413
+  _globals['_FETCHIMAGE']._serialized_start=415
+  _globals['_FETCHIMAGE']._serialized_end=446
 # @@protoc_insertion_point(module_scope)

@@ -49,6 +49,42 @@ class FleetImage(_message.Message):
 Global___FleetImage: _TypeAlias = FleetImage  # noqa: Y015
 
 @_typing.final
+class RegistryAccess(_message.Message):
+    """How a registry outside of the fleet is used. Never written to a disk by the agent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRY_FIELD_NUMBER: _builtins.int
+    MIRRORS_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    registry: _builtins.str
+    """As in references of images: "HOST[:PORT]"; "docker.io" is Docker Hub."""
+    username: _builtins.str
+    """For the login; empty for none."""
+    password: _builtins.str
+    """For the login."""
+    @_builtins.property
+    def mirrors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked before it, in this order: "HOST[:PORT][/PATH]"."""
+
+    def __init__(
+        self,
+        *,
+        registry: _builtins.str = ...,
+        mirrors: _abc.Iterable[_builtins.str] | None = ...,
+        username: _builtins.str = ...,
+        password: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mirrors", b"mirrors", "password", b"password", "registry", b"registry", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegistryAccess: _TypeAlias = RegistryAccess  # noqa: Y015
+
+@_typing.final
 class ImageSources(_message.Message):
     """Where images are to be had. Sent after the welcome and whenever it changes; the newest one counts."""
 
@@ -56,6 +92,7 @@ class ImageSources(_message.Message):
 
     REGISTRIES_FIELD_NUMBER: _builtins.int
     IMAGES_FIELD_NUMBER: _builtins.int
+    ACCESSES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def registries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Registries of this fleet, "HOST:PORT", the nearest first; each has all of `images`."""
@@ -64,15 +101,20 @@ class ImageSources(_message.Message):
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___FleetImage]:
         """What they have."""
 
+    @_builtins.property
+    def accesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegistryAccess]:
+        """Registries outside of the fleet of which more is known than their name."""
+
     def __init__(
         self,
         *,
         registries: _abc.Iterable[_builtins.str] | None = ...,
         images: _abc.Iterable[Global___FleetImage] | None = ...,
+        accesses: _abc.Iterable[Global___RegistryAccess] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "registries", b"registries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accesses", b"accesses", "images", b"images", "registries", b"registries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
