@@ -18,7 +18,7 @@ from fairlead.agent.v1 import images_pb2
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.image_sources import ImageSources, KnownSources, Offered
 from fairlead_agent.runtime.failures import not_pulled
-from fairlead_agent.runtime.port import EngineAway, NoSuchImage, Runtime, RuntimeFailure
+from fairlead_agent.runtime.port import EngineAway, Login, NoSuchImage, Runtime, RuntimeFailure
 from fairlead_wire.references import full_reference, registry_of, repository
 from fairlead_wire.task import TaskSpec
 from fairlead_wire.task_images import further_images
@@ -150,14 +150,39 @@ class Fetching:
             _log.warning("the name %s stays: %s", name, failure)
 
     async def _from_upstream(self, reference: str, tries: Sequence[Try]) -> None:
+        """From the mirrors of its registry, then from there."""
+        sources = self._known.newest
+        mirrors = list[Try]()
+        for name in sources.mirrored(reference):
+            try:
+                await self._mirrored(name, reference, sources.login(name))
+            except EngineAway:
+                raise
+            except RuntimeFailure as failure:
+                _log.info("%s from the mirror as %s: %s", reference, name, failure)
+                mirrors.append(Try(registry_of(name), _reason(failure)))
+            else:
+                _log.info("%s came from the mirror %s", reference, registry_of(name))
+                return
+        await self._as_named(reference, tries, mirrors)
+
+    async def _mirrored(self, name: str, reference: str, login: Login | None) -> None:
+        await self._runtime.pull(name, login)
         try:
-            await self._runtime.pull(reference)
+            await self._runtime.tag(name, reference)
+        finally:
+            await self._forget(name)
+
+    async def _as_named(self, reference: str, tries: Sequence[Try], mirrors: Sequence[Try]) -> None:
+        sources = self._known.newest
+        try:
+            await self._runtime.pull(reference, sources.login(reference))
         except EngineAway:
             raise
         except RuntimeFailure as failure:
-            if not self._known.newest.registries:
+            if not sources.registries and not mirrors:
                 raise
-            raise NoSuchImage(in_vain(reference, tries, _reason(failure))) from None
+            raise NoSuchImage(in_vain(reference, tries, _reason(failure), mirrors)) from None
 
     @asynccontextmanager
     async def _alone(self, reference: str) -> AsyncIterator[None]:
@@ -174,9 +199,10 @@ class Fetching:
                 self._lanes[name] = lane, waiting - 1
 
 
-def in_vain(reference: str, tries: Sequence[Try], upstream: str) -> str:
+def in_vain(reference: str, tries: Sequence[Try], upstream: str, mirrors: Sequence[Try] = ()) -> str:
     """One sentence with every try, and what to do next."""
-    own = f"its own registry {registry_of(reference)} says: {upstream}"
+    asked = [f"the mirror {each.registry} says: {each.reason}" for each in mirrors]
+    own = "; ".join((*asked, f"its own registry {registry_of(reference)} says: {upstream}"))
     if not tries:
         return (
             f"the image {reference} is not in the fleet's registry, and {own}; give it to the fleet with "

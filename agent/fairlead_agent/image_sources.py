@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fairlead.agent.v1 import images_pb2
-from fairlead_wire.references import full_reference
+from fairlead_agent.runtime.port import Login
+from fairlead_wire.references import full_reference, registry_of
 
 # It becomes a folder's name and part of an image's: nothing else may be in it.
 _REGISTRY = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+_MIRROR = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*(/[a-z0-9._-]+)*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
@@ -31,14 +33,34 @@ class Offered:
 
 
 @dataclass(frozen=True)
+class Access:
+    """What is said of a registry outside of the fleet. `mirrors`: "HOST[:PORT][/PATH]", asked before it in order."""
+
+    mirrors: tuple[str, ...] = ()
+    login: Login | None = None
+
+
+@dataclass(frozen=True)
 class ImageSources:
-    """`registries`: "HOST:PORT", the nearest first, each with all of `images`, which are by full reference."""
+    """`registries`: "HOST:PORT", the nearest first, each with all of `images`, which are by full reference.
+    `accesses`: registries outside of the fleet by host."""
 
     registries: tuple[str, ...] = ()
     images: Mapping[str, Offered] = field(default_factory=dict)
+    accesses: Mapping[str, Access] = field(default_factory=dict)
 
     def offered(self, reference: str) -> Offered | None:
         return self.images.get(full_reference(reference))
+
+    def mirrored(self, reference: str) -> tuple[str, ...]:
+        """The names that an image has at the mirrors of its registry, in the order in which they are asked."""
+        full = full_reference(reference)
+        registry, _, path = full.partition("/")
+        return tuple(f"{mirror}/{path}" for mirror in self.accesses.get(registry, Access()).mirrors)
+
+    def login(self, name: str) -> Login | None:
+        """For whoever keeps an image of that name."""
+        return self.accesses.get(registry_of(name), Access()).login
 
 
 class ToldImages(Protocol):
@@ -76,7 +98,13 @@ def read(message: images_pb2.ImageSources) -> ImageSources:
             for image in message.images
             if _is_usable(image)
         },
+        {access.registry: _access(access) for access in message.accesses if access.registry},
     )
+
+
+def _access(message: images_pb2.RegistryAccess) -> Access:
+    login = Login(message.username, message.password) if message.username else None
+    return Access(tuple(mirror for mirror in message.mirrors if _MIRROR.fullmatch(mirror)), login)
 
 
 def _is_usable(image: images_pb2.FleetImage) -> bool:

@@ -10,7 +10,7 @@ from collections import defaultdict
 
 
 class Feed:
-    """Topics used: "events", "operation/ID", "registries"."""
+    """Topics used: "events", "operation/ID"."""
 
     def __init__(self) -> None:
         self._versions: dict[str, int] = defaultdict(int)

@@ -53,6 +53,10 @@ class Sessions(Protocol):
         """Node identifier → seconds since 1970 of the last message, for nodes seen since this controller started."""
         ...
 
+    def images_changed(self) -> None:
+        """Has every connected agent told where images are to be had now."""
+        ...
+
     def push(self, node_id: str) -> None:
         """The node's assignment changed: its session, if it has one, sends the difference."""
         ...

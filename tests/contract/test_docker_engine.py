@@ -20,7 +20,7 @@ from fairlead_agent.fetching import Fetching
 from fairlead_agent.image_sources import KnownSources
 from fairlead_agent.runtime.container_spec import container
 from fairlead_agent.runtime.docker_engine import DockerEngine
-from fairlead_agent.runtime.port import EngineAway, NoSuchImage, RuntimeEvent, RuntimeFailure
+from fairlead_agent.runtime.port import EngineAway, Login, NoSuchImage, RuntimeEvent, RuntimeFailure
 from fairlead_testing.doorway import Doorway
 from fairlead_testing.engine_image import docker_socket
 from fairlead_testing.runtime_bench import Bench
@@ -106,6 +106,16 @@ async def test_an_image_is_pulled(engine_bench: Bench, registry: SmallRegistry) 
 async def test_a_pull_that_the_registry_refuses_says_why(engine_bench: Bench, registry: SmallRegistry) -> None:
     registry.blobs.clear()
     with pytest.raises(NoSuchImage, match=r"small:1 could not be pulled: .+"):
+        await engine_bench.runtime.pull(registry.reference)
+
+
+async def test_a_login_goes_with_a_pull_and_stays_nowhere(engine_bench: Bench, registry: SmallRegistry) -> None:
+    registry.login = "robot:hunter2-of-the-test"
+    with pytest.raises(NoSuchImage, match="could not be pulled"):
+        await engine_bench.runtime.pull(registry.reference, Login("robot", "wrong"))
+    await engine_bench.runtime.pull(registry.reference, Login("robot", "hunter2-of-the-test"))
+    assert await engine_bench.runtime.has_image(registry.reference)
+    with pytest.raises(NoSuchImage, match="could not be pulled"):
         await engine_bench.runtime.pull(registry.reference)
 
 

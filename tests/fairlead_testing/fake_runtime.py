@@ -14,6 +14,7 @@ from fairlead_agent.runtime.port import (
     ContainerStatus,
     EngineAway,
     EngineInfo,
+    Login,
     NameTaken,
     NoSuchContainer,
     NoSuchImage,
@@ -139,8 +140,8 @@ class FakeRuntime:
         here = self._here(reference)
         return "" if here is None else self._id(here)
 
-    async def pull(self, reference: str) -> None:
-        self._enter(f"pull {reference}")
+    async def pull(self, reference: str, login: Login | None = None) -> None:
+        self._enter(f"pull {reference}" + (f" as {login.username}" if login else ""))
         await self._sleep(self.pull_seconds)
         self._answer()
         if reference not in self.registry:

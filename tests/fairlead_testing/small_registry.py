@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,12 +14,14 @@ LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 
 
 class SmallRegistry:
-    """Serves `layer` (a tar) as `reference`. While `gate` is clear, the layer is held back after its first bytes."""
+    """Serves `layer` (a tar) as `reference`. While `gate` is clear, the layer is held back after its first bytes.
+    `login`: "USER:PASSWORD" that it asks for, if any."""
 
     def __init__(self, layer: bytes) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.asked = threading.Event()
+        self.login = ""
         self.blobs = {_digest(layer): layer}
         self._layer = layer
         self._manifest = self._made(layer)
@@ -42,6 +45,11 @@ class SmallRegistry:
     @property
     def image_id(self) -> str:
         return str(json.loads(self._manifest)["config"]["digest"])
+
+    @property
+    def authorization(self) -> str:
+        """The header of who is let in."""
+        return f"Basic {b64encode(self.login.encode()).decode()}"
 
     def corrupt(self) -> None:
         """The layer is of the right size from now on, and not what its digest says."""
@@ -82,6 +90,12 @@ class SmallRegistry:
                 pass
 
             def _answer(self, body: bool) -> None:
+                if registry.login and self.headers["Authorization"] != registry.authorization:
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="small"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 kind, content = registry.content(self.path)
                 self.send_response(200 if content else 404)
                 self.send_header("Content-Type", kind)

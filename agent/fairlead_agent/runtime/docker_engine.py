@@ -29,6 +29,7 @@ from fairlead_agent.runtime.port import (
     Container,
     EngineAway,
     EngineInfo,
+    Login,
     NoSuchContainer,
     NoSuchImage,
     RestartPolicy,
@@ -93,8 +94,8 @@ class DockerEngine:
         except NoSuchImage:
             return ""
 
-    async def pull(self, reference: str) -> None:
-        opener = partial(engine_images.pull, reference=reference)
+    async def pull(self, reference: str, login: Login | None = None) -> None:
+        opener = partial(engine_images.pull, reference=reference, login=login)
         try:
             async with aclosing(self._lines(opener, "docker-pull", PULL_SECONDS)) as lines:
                 async for line in lines:

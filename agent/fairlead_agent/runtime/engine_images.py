@@ -11,6 +11,7 @@ from docker.types import CancellableStream
 
 from fairlead_agent.runtime.engine_client import CALL_SECONDS, opened
 from fairlead_agent.runtime.http_streams import json_lines
+from fairlead_agent.runtime.port import Login
 
 SILENT_PULL_SECONDS = 300
 """Docker tells of progress several times a second; unpacking one large layer on a slow disk is the longest pause."""
@@ -29,11 +30,11 @@ def forget(client: APIClient, reference: str) -> None:
     client.remove_image(reference)
 
 
-def pull(client: APIClient, reference: str) -> CancellableStream[Any]:
-    """Docker's news of a pull, one object a line."""
+def pull(client: APIClient, reference: str, login: Login | None = None) -> CancellableStream[Any]:
+    """Docker's news of a pull, one object a line. Without a login it is the one of this machine's user, if any."""
     repository, tag = docker.utils.parse_repository_tag(reference)
     registry, _ = docker.auth.resolve_repository_name(repository)
-    authorization = docker.auth.get_config_header(client, registry)
+    authorization = _header(login, registry) if login else docker.auth.get_config_header(client, registry)
     answer = opened(
         client,
         "POST",
@@ -43,3 +44,9 @@ def pull(client: APIClient, reference: str) -> CancellableStream[Any]:
         timeout=(CALL_SECONDS, SILENT_PULL_SECONDS),
     )
     return CancellableStream(json_lines(answer), answer)
+
+
+def _header(login: Login, registry: str) -> Any:
+    return docker.auth.encode_header(
+        {"username": login.username, "password": login.password, "serveraddress": registry}
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -23,6 +23,14 @@ class ContainerStatus(StrEnum):
     PAUSED = "paused"
     EXITED = "exited"
     DEAD = "dead"
+
+
+@dataclass(frozen=True)
+class Login:
+    """For a registry."""
+
+    username: str
+    password: str = field(repr=False)
 
 
 class RestartPolicy(StrEnum):
@@ -115,8 +123,8 @@ class Runtime(Protocol):
         containerd's store, of its manifest; "" if it is not here."""
         ...
 
-    async def pull(self, reference: str) -> None:
-        """Raises NoSuchImage with Docker's reason."""
+    async def pull(self, reference: str, login: Login | None = None) -> None:
+        """Raises NoSuchImage with Docker's reason. The login goes to Docker with this pull and is kept nowhere."""
         ...
 
     async def tag(self, reference: str, name: str) -> None:

@@ -15,8 +15,6 @@ from fairlead_controller.model.registry import UpstreamRegistry
 from fairlead_controller.store.port import Repositories
 from fairlead_wire.errors import Invalid, Problem
 
-TOPIC = "registries"
-"""Of the feed: what is told to agents changed."""
 LONGEST_SECRET = 16_384
 """Cloud registries hand out tokens of some thousand characters as passwords."""
 
@@ -74,7 +72,7 @@ class RegistryService(registries_pb2_grpc.RegistryServiceServicer):
             return registry
 
         registry = await audit.change(self._parts, work)
-        self._parts.feed.publish(TOPIC)
+        self._parts.sessions.images_changed()
         return registries_pb2.SetRegistryResponse(registry=_message(registry))
 
     async def DeleteRegistry(
@@ -89,7 +87,7 @@ class RegistryService(registries_pb2_grpc.RegistryServiceServicer):
             audit.record(repositories, at, "registry-forgotten", said)
 
         await audit.change(self._parts, work)
-        self._parts.feed.publish(TOPIC)
+        self._parts.sessions.images_changed()
         return registries_pb2.DeleteRegistryResponse()
 
 

@@ -51,7 +51,7 @@ class Session:
         heartbeat: float,
         newest: Callable[[], Awaitable[Assignment]],
         inbox: Inbox,
-        image_sources: Callable[[], images_pb2.ImageSources],
+        image_sources: Callable[[], Awaitable[images_pb2.ImageSources]],
     ) -> None:
         """`heartbeat`: seconds between heartbeats; `newest` reads the node's newest assignment; `image_sources`: where
         images are to be had now."""
@@ -149,7 +149,7 @@ class Session:
             if self._images_due:
                 # However often they changed meanwhile, only the newest counts.
                 self._images_due = False
-                await self._write(context, pb.SessionResponse(image_sources=self._image_sources()))
+                await self._write(context, pb.SessionResponse(image_sources=await self._image_sources()))
             while self._offers:
                 await self._write(context, self._offers.popleft())
             if (message := await self._next_assignment()) is not None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from fairlead.agent.v1 import images_pb2
 from fairlead_controller.dispatch.ahead import AheadBook
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.dispatch.greeting import Greeted, greet
@@ -46,14 +47,14 @@ class SessionBook:
     ) -> None:
         self._store, self._feed, self._clock = store, feed, clock
         self._observations, self._settings = observations, settings
-        self._image_sources = partial(sources_message, images)
+        self._images = images
         self._current: dict[str, Session] = {}
         self._observed_only: set[str] = set()
         self._presence = Presence(clock.now, self._lost)
         self._ahead = AheadBook(self._told)
         self._background = Background()
         self.wake: Callable[[str], None] = lambda cluster: None
-        images.on_change(self._images_changed)
+        images.on_change(self.images_changed)
 
     def reachable(self) -> frozenset[str]:
         """Nodes heard of in time, without those that may only be observed: nothing is planned on them."""
@@ -148,9 +149,14 @@ class SessionBook:
         random = int.from_bytes(self._clock.random_bytes(4)) / 2**32
         return self._settings.heartbeat + self._settings.jitter * (2 * random - 1)
 
-    def _images_changed(self) -> None:
+    def images_changed(self) -> None:
+        """Has every agent told where images are to be had now."""
         for session in self._current.values():
             session.images_changed()
+
+    async def _image_sources(self) -> images_pb2.ImageSources:
+        registries = await self._store.read(lambda repositories: repositories.registries.all())
+        return sources_message(self._images, registries)
 
     def _told(self, node_id: str) -> None:
         """What a node is taken to hold has changed: plans that are shown look different."""

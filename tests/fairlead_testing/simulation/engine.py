@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from fairlead_agent.runtime.port import ContainerStatus, EngineAway, NoSuchImage, RuntimeFailure
+from fairlead_agent.runtime.port import ContainerStatus, EngineAway, Login, NoSuchImage, RuntimeFailure
 from fairlead_testing.fake_runtime import FakeRuntime, Held
 from fairlead_testing.simulation.process import Process
 from fairlead_testing.simulation.schedule import UNLUCKY
@@ -52,13 +52,13 @@ class WatchedEngine(FakeRuntime):
     def runs(self, component: str) -> bool:
         return any(held.component == component and held.status is ContainerStatus.RUNNING for held in self.all())
 
-    async def pull(self, reference: str) -> None:
+    async def pull(self, reference: str, login: Login | None = None) -> None:
         if self.full:
             raise RuntimeFailure(f"{reference} could not be pulled: {FULL}")
         if self.unplugged:
             raise NoSuchImage(f"{reference} could not be pulled: the registry does not answer")
         self.registry.add(reference)
-        await super().pull(reference)
+        await super().pull(reference, login)
 
     async def create(self, cluster: str, spec: TaskSpec, name: str) -> str:
         if self.full:

@@ -11,6 +11,7 @@ from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord, TokenR
 from fairlead_controller.model.move import Move
 from fairlead_controller.model.node import Claim, Node
 from fairlead_controller.model.operation import Operation, OperationState
+from fairlead_controller.model.registry import UpstreamRegistry
 from fairlead_controller.model.snapshot import Cluster, ClusterPhase
 from fairlead_controller.store import port
 from fairlead_controller.store.port import Revision
@@ -115,6 +116,22 @@ class Tokens:
 
     def revoke(self, token_id: str, at: float) -> None:
         raise NotImplementedError
+
+
+class Registries:
+    """Nothing is said of any."""
+
+    def get(self, host: str) -> UpstreamRegistry | None:
+        return None
+
+    def all(self) -> tuple[UpstreamRegistry, ...]:
+        return ()
+
+    def put(self, registry: UpstreamRegistry) -> None:
+        raise NotImplementedError
+
+    def remove(self, host: str) -> bool:
+        return False
 
 
 @dataclass(frozen=True)
@@ -275,3 +292,4 @@ class TableRepositories:
         self.operations: port.Operations = Operations(tables)
         self.moves: port.Moves = Moves(tables)
         self.events: port.Events = Events(tables)
+        self.registries: port.Registries = Registries()

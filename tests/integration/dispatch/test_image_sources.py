@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fairlead.agent.v1 import images_pb2
+from fairlead_controller.model.registry import UpstreamRegistry
 from fairlead_testing.connected_agent import connected
 from fairlead_testing.fake_agent import FakeAgent
 from fairlead_testing.fake_fleet_images import FakeFleetImages, fleet_image
@@ -60,6 +61,18 @@ async def test_at_each_change_of_images_and_of_the_registry() -> None:
         assert told(await session.image_sources()) == ([REGISTRY], [])
         images(server).open("")
         assert told(await session.image_sources()) == ([], [])
+
+
+async def test_what_is_said_of_registries_outside_of_the_fleet() -> None:
+    said = UpstreamRegistry("registry.k8s.io", ("m.example.com",), "robot", "secret")
+    async with running(FleetServer(told=FakeFleetImages())) as server, agent_of(server).session() as session:
+        await session.hello(FACTS)
+        assert not (await session.image_sources()).accesses
+        await server.store.write(lambda repositories: repositories.registries.put(said))
+        server.dispatch.sessions.images_changed()
+        [access] = (await session.image_sources()).accesses
+    assert (access.registry, list(access.mirrors)) == ("registry.k8s.io", ["m.example.com"])
+    assert (access.username, access.password) == ("robot", "secret")
 
 
 async def test_an_agent_that_is_only_observed_is_told_too() -> None:

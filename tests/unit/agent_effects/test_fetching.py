@@ -226,3 +226,52 @@ async def test_and_is_left_to_the_program_where_the_fleet_does_not_give_it() -> 
     await without.fetching.beside(CRI)
     assert PAUSE not in node.pulls()
     assert without.runtime.calls == []
+
+
+def told_of_mirrors(node: Node, *mirrors: str, **logins: str) -> None:
+    """`logins`: user names of the mirror and of the upstream registry."""
+    accesses = [
+        images_pb2.RegistryAccess(
+            registry="registry.k8s.io", mirrors=mirrors, username=logins.get("upstream", ""), password="secret"
+        ),
+        images_pb2.RegistryAccess(registry="m.example.com", username=logins.get("mirror", ""), password="secret"),
+    ]
+    node.fetching.take(images_pb2.ImageSources(accesses=accesses))
+
+
+MIRRORED = "m.example.com/k8s/etcd:3.7.3-0"
+
+
+async def test_a_mirror_is_asked_first_with_its_own_login_and_leaves_no_other_name() -> None:
+    node = Node()
+    told_of_mirrors(node, "down.example.com", "m.example.com/k8s", mirror="robot", upstream="anna")
+    node.serve(MIRRORED, ETCD)
+    await node.fetching.ensure(ETCD)
+    assert node.pulls() == ["down.example.com/etcd:3.7.3-0", f"{MIRRORED} as robot"]
+    assert node.runtime.images == {ETCD}
+
+
+async def test_where_no_mirror_has_it_the_registry_is_asked_with_its_login() -> None:
+    node = Node()
+    told_of_mirrors(node, "m.example.com/k8s", upstream="anna")
+    node.serve(ETCD)
+    await node.fetching.ensure(ETCD)
+    assert node.pulls() == [MIRRORED, f"{ETCD} as anna"]
+
+
+async def test_a_mirror_is_no_mirror_of_other_registries() -> None:
+    node = Node()
+    told_of_mirrors(node, "m.example.com/k8s", upstream="anna")
+    node.serve(KUBELET)
+    await node.fetching.ensure(KUBELET)
+    assert node.pulls() == [KUBELET]
+
+
+async def test_what_neither_mirror_nor_registry_has_is_told_with_both_reasons() -> None:
+    node = Node()
+    told_of_mirrors(node, "m.example.com/k8s")
+    with pytest.raises(NoSuchImage) as caught:
+        await node.fetching.ensure(ETCD)
+    assert "the mirror m.example.com says: the registry has no such image" in str(caught.value)
+    assert "its own registry registry.k8s.io says: the registry has no such image" in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -54,3 +54,20 @@ def test_the_newest_word_counts_and_none_where_the_policy_forbids_it() -> None:
             each.take(images_pb2.ImageSources(registries=[registry]))
     assert known.newest.registries == ("two:1",)
     assert forbidden.newest == ImageSources()
+
+
+def test_mirrors_and_logins_are_by_registry_and_no_password_is_shown() -> None:
+    access = images_pb2.RegistryAccess(
+        registry="docker.io",
+        mirrors=["m.example.com/hub", "https://bad", "m:5000"],
+        username="robot",
+        password="secret",
+    )
+    sources = read(images_pb2.ImageSources(accesses=[access]))
+    assert sources.mirrored("nginx") == ("m.example.com/hub/library/nginx:latest", "m:5000/library/nginx:latest")
+    assert sources.mirrored("registry.k8s.io/etcd:3") == ()
+    login = sources.login("fairlead/agent:1")
+    assert login is not None
+    assert (login.username, login.password) == ("robot", "secret")
+    assert sources.login("m.example.com/hub/library/nginx") is None
+    assert "secret" not in repr(sources)
