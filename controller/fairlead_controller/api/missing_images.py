@@ -69,7 +69,7 @@ class MissingImages(images_pb2_grpc.ImageServiceServicer):
         self, request: images_pb2.PrefetchImagesRequest, context: Any
     ) -> None:
         cluster, needs = await self._needs(request.source)
-        await self._record(cluster, len(needs))
+        await self._record_prefetch(cluster, len(needs))
         async with aclosing(_news(self._bring, needs)) as news:
             async for item in news:
                 await context.write(item)
@@ -132,7 +132,7 @@ class MissingImages(images_pb2_grpc.ImageServiceServicer):
         except SessionOver:
             return await self._parts.instructions.carry_out(node.id, instruction, seconds)
 
-    async def _record(self, cluster: str, nodes: int) -> None:
+    async def _record_prefetch(self, cluster: str, nodes: int) -> None:
         at, said = self._parts.clock.now(), f"Asked to bring the images of cluster {cluster} to its {nodes} node(s)."
         await audit.change(
             self._parts, lambda repositories: audit.record(repositories, at, "images-prefetched", said, cluster)
