@@ -24,6 +24,8 @@ from fairlead_wire.task import TaskSpec
 from fairlead_wire.task_images import further_images
 
 FETCH_SECONDS = 1800.0
+TIDY_SECONDS = 600.0
+"""A registry that is restarted, as with its controller, is gone for a moment and needs the same certificates again."""
 BESIDE_SECONDS = 60.0
 FULL = "no space left"
 """In what Docker says of a full disk (errno's own words)."""
@@ -32,7 +34,11 @@ _log = logging.getLogger(__name__)
 
 class Trust(Protocol):
     async def keep(self, registries: Sequence[str]) -> None:
-        """Docker can reach these, and no others of the fleet. Raises HostFailure."""
+        """Docker can reach these. Raises HostFailure."""
+        ...
+
+    async def forget_others(self, registries: Sequence[str]) -> None:
+        """Docker knows no others of the fleet. Raises HostFailure."""
         ...
 
 
@@ -53,9 +59,10 @@ class Fetching:
         sources: KnownSources | None = None,
         trust: Trust | None = None,
         refusal: Callable[[str], str] = lambda reference: "",
+        tidy_seconds: float = TIDY_SECONDS,
     ) -> None:
         self._runtime, self._known, self._trust = runtime, sources or KnownSources(), trust
-        self._refusal = refusal
+        self._refusal, self._tidy_seconds = refusal, tidy_seconds
         self._lanes: dict[str, tuple[asyncio.Lock, int]] = {}
 
     def take(self, message: images_pb2.ImageSources) -> None:
@@ -63,9 +70,11 @@ class Fetching:
         self._known.take(message)
 
     async def settle(self) -> None:
-        """Makes Docker know the registries that were told last. Raises HostFailure."""
+        """Makes Docker know the registries that were told last and, after a while, no others. Raises HostFailure."""
         if self._trust is not None:
             await self._trust.keep(self._known.newest.registries)
+            await asyncio.sleep(self._tidy_seconds if self._known.allowed else 0.0)
+            await self._trust.forget_others(self._known.newest.registries)
 
     async def present(self, references: Sequence[str]) -> tuple[str, ...]:
         """Those that are here, in their order."""

@@ -27,12 +27,16 @@ CRI = TaskSpec("cri-dockerd", "cri:1", args=(f"--pod-infra-container-image={PAUS
 @dataclass
 class FakeTrust:
     kept: list[tuple[str, ...]] = field(default_factory=list)
+    forgotten: list[tuple[str, ...]] = field(default_factory=list)
     failure: str = ""
 
     async def keep(self, registries: Sequence[str]) -> None:
         if self.failure:
             raise HostFailure(self.failure)
         self.kept.append(tuple(registries))
+
+    async def forget_others(self, registries: Sequence[str]) -> None:
+        self.forgotten.append(tuple(registries))
 
 
 @dataclass
