@@ -16,7 +16,7 @@ from typing import Protocol
 
 from fairlead.agent.v1 import images_pb2
 from fairlead_agent.effects import HostFailure
-from fairlead_agent.image_sources import ImageSources, KnownSources, Offered
+from fairlead_agent.image_sources import KnownSources, Offered
 from fairlead_agent.runtime.failures import not_pulled
 from fairlead_agent.runtime.port import EngineAway, NoSuchImage, Runtime, RuntimeFailure
 from fairlead_wire.references import full_reference, registry_of, repository
@@ -116,11 +116,11 @@ class Fetching:
     async def _from_fleet(self, reference: str) -> list[Try] | None:
         """None once it is here; else the registries that were tried, in vain."""
         sources, tries = self._known.newest, list[Try]()
-        offered = sources.offered(reference)
-        for registry in sources.registries if offered is not None else ():
-            assert offered is not None
+        if (offered := sources.offered(reference)) is None:
+            return tries
+        for registry in sources.registries:
             try:
-                await self._pull(registry, reference, offered, sources)
+                await self._pull(registry, reference, offered)
             except EngineAway:
                 raise
             except (RuntimeFailure, HostFailure) as failure:
@@ -131,9 +131,9 @@ class Fetching:
                 return None
         return tries
 
-    async def _pull(self, registry: str, reference: str, offered: Offered, sources: ImageSources) -> None:
+    async def _pull(self, registry: str, reference: str, offered: Offered) -> None:
         if self._trust is not None:
-            await self._trust.keep(sources.registries)
+            await self._trust.keep((registry,))
         name = f"{registry}/{repository(reference)}@{offered.digest}"
         await self._runtime.pull(name)
         try:

@@ -78,7 +78,7 @@ async def test_the_nearest_registry_gives_it_under_its_own_name_alone() -> None:
     assert node.pulls() == [AT_SEED]
     assert node.runtime.images == {ETCD}
     assert await node.runtime.image_id(ETCD) == IMAGE_ID
-    assert node.trust.kept == [(SEED, CONTROLLER)]
+    assert node.trust.kept == [(SEED,)]
 
 
 async def test_docker_may_know_it_by_the_digest_of_its_manifest() -> None:
