@@ -24,7 +24,7 @@ from fairlead_controller.plan.images import Lack, lacking, needed
 from fairlead_wire.errors import FairleadError, Refused, Unreachable
 
 # An agent asks its Docker, which takes milliseconds; a plan that is shown to somebody waits for it.
-FIND_SECONDS = 5.0
+FIND_SECONDS, ROOM_SECONDS = 5.0, 1.0
 # The agent gives itself half an hour; the rest is for the way.
 FETCH_SECONDS = 1830.0
 AT_ONCE = 64
@@ -91,7 +91,12 @@ class MissingImages(images_pb2_grpc.ImageServiceServicer):
 
     async def _lacks(self, need: Need) -> tuple[Lack, ...]:
         find = session_pb2.Instruction(find_images=agent_pb2.FindImages(references=need.references))
-        result = await self._have(need.node, find, FIND_SECONDS)
+        try:
+            # Also where the agent is waited for that is just coming back, or is asked a second time.
+            async with asyncio.timeout(FIND_SECONDS + ROOM_SECONDS):
+                result = await self._have(need.node, find, FIND_SECONDS)
+        except TimeoutError:
+            raise Unreachable("The node's agent did not come back in time.", "See `fairlead node ls`.") from None
         images = self._parts.images
         lacks = lacking(need.references, frozenset(result.images.references), images.all())
         # What no registry serves can't be had from the fleet, though its size is known.
