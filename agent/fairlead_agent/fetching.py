@@ -16,7 +16,7 @@ from typing import Protocol
 
 from fairlead.agent.v1 import images_pb2
 from fairlead_agent.effects import HostFailure
-from fairlead_agent.image_sources import ImageSources, KnownSources, Offered
+from fairlead_agent.image_sources import KnownSources, Offered
 from fairlead_agent.runtime.failures import not_pulled
 from fairlead_agent.runtime.port import EngineAway, Login, NoSuchImage, Runtime, RuntimeFailure
 from fairlead_wire.references import full_reference, registry_of, repository
@@ -24,6 +24,8 @@ from fairlead_wire.task import TaskSpec
 from fairlead_wire.task_images import further_images
 
 FETCH_SECONDS = 1800.0
+TIDY_SECONDS = 600.0
+"""A registry that is restarted, as with its controller, is gone for a moment and needs the same certificates again."""
 BESIDE_SECONDS = 60.0
 FULL = "no space left"
 """In what Docker says of a full disk (errno's own words)."""
@@ -32,7 +34,11 @@ _log = logging.getLogger(__name__)
 
 class Trust(Protocol):
     async def keep(self, registries: Sequence[str]) -> None:
-        """Docker can reach these, and no others of the fleet. Raises HostFailure."""
+        """Docker can reach these. Raises HostFailure."""
+        ...
+
+    async def forget_others(self, registries: Sequence[str]) -> None:
+        """Docker knows no others of the fleet. Raises HostFailure."""
         ...
 
 
@@ -59,9 +65,10 @@ class Fetching:
         trust: Trust | None = None,
         refusal: Callable[[str], str] = lambda reference: "",
         came: Callable[[str], Awaitable[None]] = _told_nobody,
+        tidy_seconds: float = TIDY_SECONDS,
     ) -> None:
         self._runtime, self._known, self._trust = runtime, sources or KnownSources(), trust
-        self._refusal, self._came = refusal, came
+        self._refusal, self._came, self._tidy_seconds = refusal, came, tidy_seconds
         self._lanes: dict[str, tuple[asyncio.Lock, int]] = {}
 
     def take(self, message: images_pb2.ImageSources) -> None:
@@ -69,9 +76,11 @@ class Fetching:
         self._known.take(message)
 
     async def settle(self) -> None:
-        """Makes Docker know the registries that were told last. Raises HostFailure."""
+        """Makes Docker know the registries that were told last and, after a while, no others. Raises HostFailure."""
         if self._trust is not None:
             await self._trust.keep(self._known.newest.registries)
+            await asyncio.sleep(self._tidy_seconds if self._known.allowed else 0.0)
+            await self._trust.forget_others(self._known.newest.registries)
 
     async def present(self, references: Sequence[str]) -> tuple[str, ...]:
         """Those that are here, in their order."""
@@ -114,11 +123,11 @@ class Fetching:
     async def _from_fleet(self, reference: str) -> list[Try] | None:
         """None once it is here; else the registries that were tried, in vain."""
         sources, tries = self._known.newest, list[Try]()
-        offered = sources.offered(reference)
-        for registry in sources.registries if offered is not None else ():
-            assert offered is not None
+        if (offered := sources.offered(reference)) is None:
+            return tries
+        for registry in sources.registries:
             try:
-                await self._pull(registry, reference, offered, sources)
+                await self._pull(registry, reference, offered)
             except EngineAway:
                 raise
             except (RuntimeFailure, HostFailure) as failure:
@@ -129,9 +138,9 @@ class Fetching:
                 return None
         return tries
 
-    async def _pull(self, registry: str, reference: str, offered: Offered, sources: ImageSources) -> None:
+    async def _pull(self, registry: str, reference: str, offered: Offered) -> None:
         if self._trust is not None:
-            await self._trust.keep(sources.registries)
+            await self._trust.keep((registry,))
         name = f"{registry}/{repository(reference)}@{offered.digest}"
         await self._runtime.pull(name)
         try:

@@ -69,7 +69,7 @@ class ToldImages(Protocol):
     def take(self, message: images_pb2.ImageSources) -> None: ...
 
     async def settle(self) -> None:
-        """Makes Docker know what was taken last. Raises HostFailure."""
+        """Makes Docker know what was taken last; takes minutes, and is left when more is taken. Raises HostFailure."""
         ...
 
 
@@ -77,11 +77,11 @@ class KnownSources:
     """The newest message counts. `allowed`: whether this node's policy lets the fleet's registries be used at all."""
 
     def __init__(self, allowed: bool = True) -> None:
-        self._allowed = allowed
+        self.allowed = allowed
         self.newest = ImageSources()
 
     def take(self, message: images_pb2.ImageSources) -> None:
-        if self._allowed:
+        if self.allowed:
             self.newest = read(message)
 
 

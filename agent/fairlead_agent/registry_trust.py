@@ -33,20 +33,26 @@ class RegistryTrust:
         self._changing = asyncio.Lock()
 
     async def keep(self, registries: Sequence[str]) -> None:
-        """Docker trusts these, and is trusted by them; others of ours are forgotten. Only what differs is written.
-
-        Raises HostFailure.
-        """
+        """Docker trusts these, and is trusted by them. Only what differs is written. Raises HostFailure."""
+        if not registries:
+            return
         async with self._changing:
-            await self._forget_others(registries)
-            if not registries:
-                return
             identity = await asyncio.to_thread(self._identity)
             if identity is None:
                 raise HostFailure("this agent has no identity yet that a registry could know it by")
             await self._host.make_directory(FOLDER, FOLDER_LEDGER)
             for registry in registries:
                 await self._keep_one(registry, identity)
+
+    async def forget_others(self, registries: Sequence[str]) -> None:
+        """What others of ours had is undone. Raises HostFailure."""
+        wanted = {FOLDER_LEDGER, *map(ledger, registries)} if registries else set()
+        async with self._changing:
+            others = [name for name in await self._host.ledgers() if name.startswith(LEDGERS) and name not in wanted]
+            # The folder around them last: it has to be empty.
+            for name in sorted(others, key=lambda name: name == FOLDER_LEDGER):
+                await self._host.undo_ledger(name)
+                _log.info("the certificates for a registry that is no longer named were taken away")
 
     async def _keep_one(self, registry: str, identity: Identity) -> None:
         changed = [file for file in _files(registry, identity) if not await self._is_there(file)]
@@ -61,14 +67,6 @@ class RegistryTrust:
         except HostFailure:
             return False
         return held == file.content and await self._host.file_mode(file.path) == file.mode
-
-    async def _forget_others(self, registries: Sequence[str]) -> None:
-        wanted = {FOLDER_LEDGER, *map(ledger, registries)} if registries else set()
-        others = [name for name in await self._host.ledgers() if name.startswith(LEDGERS) and name not in wanted]
-        # The folder around them last: it has to be empty.
-        for name in sorted(others, key=lambda name: name == FOLDER_LEDGER):
-            await self._host.undo_ledger(name)
-            _log.info("the certificates for a registry that is no longer named were taken away")
 
 
 def ledger(registry: str) -> str:

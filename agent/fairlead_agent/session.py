@@ -83,6 +83,7 @@ class Session:
         self._writing = asyncio.Lock()
         self._assigned: asyncio.Queue[session_pb2.Assignment] = asyncio.Queue()
         self._aside: set[asyncio.Task[None]] = set()
+        self._settling: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.welcome: session_pb2.Welcome | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -160,7 +161,8 @@ class Session:
                     self._begin(self._carry_out(message.instruction))
                 case "image_sources" if self._images is not None:
                     self._images.take(message.image_sources)
-                    self._begin(self._settle(self._images))
+                    self._settling.cancel()
+                    self._settling = self._begin(self._settle(self._images))
         raise _ended()
 
     async def _hold(self) -> None:

@@ -60,6 +60,8 @@ class ConnectedAgent:
     policy: FakePolicy = field(default_factory=FakePolicy)
     fleet_images: bool = True
     """What its policy says of the fleet's registries."""
+    tidy_seconds: float = 0.0
+    """How long what was for a registry stays when it is gone."""
     full: bool = False
     """Whether its disk takes no more of the journal."""
     loop: Loop = field(init=False)
@@ -83,7 +85,7 @@ class ConnectedAgent:
 
         sources = KnownSources(self.fleet_images)
         trust = RegistryTrust(self.host, store.load)
-        fetching = Fetching(self.runtime, sources, trust, self.policy.image_refusal)
+        fetching = Fetching(self.runtime, sources, trust, self.policy.image_refusal, self.tidy_seconds)
         connection = Connection(
             Enrolment(self.endpoint, store, facts, clock.random),
             Renewer(store, clock.wall, clock.random),

@@ -72,7 +72,8 @@ def _verdict(progress: Progress) -> str:
 
 
 def _failure(news: News) -> str:
-    what = f": {news.image.reference}" if news.image.reference else ""
+    # Most of what agents say names the image.
+    what = "" if news.image.reference in news.message else f": {news.image.reference}"
     return f"{news.image.node}{what}: {news.message}"
 
 

@@ -24,7 +24,7 @@ from fairlead_controller.plan.images import Lack, lacking, needed
 from fairlead_wire.errors import FairleadError, Refused, Unreachable
 
 # An agent asks its Docker, which takes milliseconds; a plan that is shown to somebody waits for it.
-FIND_SECONDS = 5.0
+FIND_SECONDS, ROOM_SECONDS = 5.0, 1.0
 # The agent gives itself half an hour; the rest is for the way.
 FETCH_SECONDS = 1830.0
 AT_ONCE = 64
@@ -69,7 +69,7 @@ class MissingImages(images_pb2_grpc.ImageServiceServicer):
         self, request: images_pb2.PrefetchImagesRequest, context: Any
     ) -> None:
         cluster, needs = await self._needs(request.source)
-        await self._record(cluster, len(needs))
+        await self._record_prefetch(cluster, len(needs))
         async with aclosing(_news(self._bring, needs)) as news:
             async for item in news:
                 await context.write(item)
@@ -91,7 +91,12 @@ class MissingImages(images_pb2_grpc.ImageServiceServicer):
 
     async def _lacks(self, need: Need) -> tuple[Lack, ...]:
         find = session_pb2.Instruction(find_images=agent_pb2.FindImages(references=need.references))
-        result = await self._have(need.node, find, FIND_SECONDS)
+        try:
+            # Also where the agent is waited for that is just coming back, or is asked a second time.
+            async with asyncio.timeout(FIND_SECONDS + ROOM_SECONDS):
+                result = await self._have(need.node, find, FIND_SECONDS)
+        except TimeoutError:
+            raise Unreachable("The node's agent did not come back in time.", "See `fairlead node ls`.") from None
         images = self._parts.images
         lacks = lacking(need.references, frozenset(result.images.references), images.all())
         # What no registry serves can't be had from the fleet, though its size is known.
@@ -132,7 +137,7 @@ class MissingImages(images_pb2_grpc.ImageServiceServicer):
         except SessionOver:
             return await self._parts.instructions.carry_out(node.id, instruction, seconds)
 
-    async def _record(self, cluster: str, nodes: int) -> None:
+    async def _record_prefetch(self, cluster: str, nodes: int) -> None:
         at, said = self._parts.clock.now(), f"Asked to bring the images of cluster {cluster} to its {nodes} node(s)."
         await audit.change(
             self._parts, lambda repositories: audit.record(repositories, at, "images-prefetched", said, cluster)

@@ -65,6 +65,23 @@ async def test_docker_knows_a_registry_before_anything_is_fetched_and_forgets_it
         assert not [path for path in agent.host.files if path.startswith("/etc/docker")]
 
 
+async def test_a_registry_that_is_gone_for_a_moment_needs_nothing_written_again(tmp_path: Path) -> None:
+    controller = FakeController()
+    async with (
+        running(controller),
+        connected(controller.enrolment, tmp_path, token=controller.token(), tidy_seconds=600.0) as agent,
+    ):
+        session = await controller.until_session()
+        session.send(image_sources=SOURCES)
+        await until_trusted(agent)
+        writes = len(agent.host.calls)
+        session.send(image_sources=images_pb2.ImageSources())
+        session.send(image_sources=SOURCES)
+        assert (await controller.instruct(find_images=images_pb2.FindImages())).error == ""
+        assert f"{FOLDER}/client.cert" in agent.host.files
+        assert [call for call in agent.host.calls[writes:] if "write_file" in call or "undo" in call] == []
+
+
 async def test_a_renewed_identity_is_given_to_docker_too(tmp_path: Path) -> None:
     controller = FakeController()
     async with running(controller):

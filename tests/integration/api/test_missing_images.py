@@ -108,6 +108,20 @@ async def test_a_node_that_does_not_answer_delays_the_others_by_its_time_alone(
         assert (list(found.unreachable_nodes), list(found.images)) == (["lab-2"], [])
 
 
+async def test_a_node_whose_agent_is_just_being_restarted_is_not_waited_for_long(
+    server: FleetServer, admin: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing_images, "FIND_SECONDS", 0.3)
+    monkeypatch.setattr(missing_images, "ROOM_SECONDS", 0.1)
+    async with lab_1(server):
+        async with lab_2(server):
+            pass
+        assert "id-lab-2" in server.dispatch.sessions.connected(), "its heartbeats are still expected"
+        began = time.monotonic()
+        assert list((await find(admin)).unreachable_nodes) == ["lab-2"]
+        assert time.monotonic() - began < 2
+
+
 async def test_a_node_that_is_away_is_not_waited_for(server: FleetServer, admin: grpc.aio.Channel) -> None:
     async with lab_1(server):
         async with lab_2(server) as gone:

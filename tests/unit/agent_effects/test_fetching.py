@@ -27,12 +27,16 @@ CRI = TaskSpec("cri-dockerd", "cri:1", args=(f"--pod-infra-container-image={PAUS
 @dataclass
 class FakeTrust:
     kept: list[tuple[str, ...]] = field(default_factory=list)
+    forgotten: list[tuple[str, ...]] = field(default_factory=list)
     failure: str = ""
 
     async def keep(self, registries: Sequence[str]) -> None:
         if self.failure:
             raise HostFailure(self.failure)
         self.kept.append(tuple(registries))
+
+    async def forget_others(self, registries: Sequence[str]) -> None:
+        self.forgotten.append(tuple(registries))
 
 
 @dataclass
@@ -74,7 +78,7 @@ async def test_the_nearest_registry_gives_it_under_its_own_name_alone() -> None:
     assert node.pulls() == [AT_SEED]
     assert node.runtime.images == {ETCD}
     assert await node.runtime.image_id(ETCD) == IMAGE_ID
-    assert node.trust.kept == [(SEED, CONTROLLER)]
+    assert node.trust.kept == [(SEED,)]
 
 
 async def test_docker_may_know_it_by_the_digest_of_its_manifest() -> None:

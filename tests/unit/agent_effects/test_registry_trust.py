@@ -102,8 +102,10 @@ async def test_a_renewed_identity_and_what_somebody_changed_are_written(server: 
 async def test_a_registry_that_is_no_longer_named_is_forgotten_also_by_a_new_agent(server: Server) -> None:
     await server.trust().keep((ONE, TWO))
     await server.trust().keep((TWO,))
+    assert {path.name for path in server.folder.iterdir()} == {ONE, TWO}
+    await server.trust().forget_others((TWO,))
     assert {path.name for path in server.folder.iterdir()} == {TWO}
-    await server.trust().keep(())
+    await server.trust().forget_others(())
     assert not (server.top / "root/etc/docker").exists(), "the folders were ours too"
     assert list((server.top / "state/ledger").iterdir()) == []
 
@@ -115,7 +117,7 @@ async def test_what_others_have_there_stays_and_comes_back(server: Server) -> No
         (server.folder / name).write_bytes(content)
     await server.trust().keep((ONE,))
     assert server.held()[f"{ONE}/ca.crt"] == server.authority.record.certificate
-    await server.trust().keep(())
+    await server.trust().forget_others(())
     assert server.held() == theirs
 
 
@@ -130,7 +132,8 @@ async def test_a_server_that_takes_no_files_is_told_of(server: Server) -> None:
 
 async def test_who_comes_at_the_same_time_waits(server: Server) -> None:
     trust = server.trust()
-    await asyncio.gather(*(trust.keep(names) for names in ((ONE,), (TWO,), (ONE, TWO), (TWO,))))
+    keeping = [trust.keep(names) for names in ((ONE,), (TWO,), (ONE, TWO))]
+    await asyncio.gather(*keeping, trust.forget_others((TWO,)))
     assert {path.name for path in server.folder.iterdir()} == {TWO}
     assert server.identity is not None
     assert server.held()[f"{TWO}/client.cert"] == server.identity.chain.encode()
