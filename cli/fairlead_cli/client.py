@@ -66,6 +66,13 @@ class Client:
 
         return docker_pb2_grpc.DockerServiceStub(self._channel)
 
+    @cached_property
+    def images(self) -> Any:
+        """Only the commands that deal with images pay for its import."""
+        from fairlead.api.v1 import images_pb2_grpc
+
+        return images_pb2_grpc.ImageServiceStub(self._channel)
+
     async def call(self, method: Callable[..., Awaitable[T]], request: Any, timeout: float = CALL_SECONDS) -> T:
         """One answer. Raises FairleadError, Unreachable when nobody answers."""
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fairlead_controller.api.parts import Parts, agent_image
 from fairlead_controller.dispatch.server import Dispatch
 from fairlead_controller.feed import Feed
-from fairlead_controller.ports import Clock
+from fairlead_controller.ports import Clock, FleetImages
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_controller.store.port import Store
 
@@ -31,7 +31,7 @@ class Rooms:
         await self.dispatch.close()
 
 
-def build(store: Store, clock: Clock) -> Rooms:
+def build(store: Store, clock: Clock, images: FleetImages) -> Rooms:
     feed = Feed()
     dispatch = Dispatch.build(store, feed, clock)
     reconciler = ClusterReconciler(store, feed, clock, dispatch.sessions, dispatch.observations, dispatch.causes)
@@ -46,5 +46,6 @@ def build(store: Store, clock: Clock) -> Rooms:
         agent_image(),
         dispatch.instructions,
         dispatch.inspections,
+        images,
     )
     return Rooms(dispatch, reconciler, parts)

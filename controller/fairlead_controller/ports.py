@@ -121,6 +121,11 @@ class FleetImages(Protocol):
         """Where nodes reach the registry, "HOST:PORT"; empty if this controller runs none."""
         ...
 
+    @property
+    def size(self) -> int:
+        """Bytes of all images on the disk; what they share counts once."""
+        ...
+
     def all(self) -> Mapping[str, FleetImage]:
         """Images by full reference."""
         ...

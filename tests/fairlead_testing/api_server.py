@@ -50,6 +50,7 @@ def parts_of(server: FleetServer) -> Parts:
         IMAGE,
         dispatch.instructions,
         dispatch.inspections,
+        server.images,
     )
 
 

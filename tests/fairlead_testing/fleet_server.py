@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,12 +23,14 @@ from fairlead_controller.dispatch.server import (
 )
 from fairlead_controller.dispatch.sessions import SessionSettings
 from fairlead_controller.feed import Feed
+from fairlead_controller.images.fleet_images import StoredImages
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.fleet import FleetRecord, TokenRecord
 from fairlead_controller.model.node import Node
 from fairlead_controller.ports import Clock
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_testing.authorities import FleetAuthority
+from fairlead_testing.fleet_images import new_images
 from fairlead_testing.stores import MemoryStore
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.channels import (
@@ -69,6 +72,7 @@ class FleetServer:
     feed: Feed = field(default_factory=Feed)
     calls: CallLog = field(default_factory=CallLog)
     clock: Clock = field(init=False)
+    images: StoredImages = field(init=False)
     dispatch: Dispatch = field(init=False)
     reconciler: ClusterReconciler = field(init=False)
     enrolment_endpoint: str = ""
@@ -76,6 +80,7 @@ class FleetServer:
 
     def __post_init__(self) -> None:
         self.clock = Clock(lambda: time.time() + self.ahead, self.authority.clock.random_bytes)
+        self.images = new_images(self.clock)
         self.dispatch = Dispatch.build(self.store, self.feed, self.clock, self.settings)
         dispatch = self.dispatch
         self.reconciler = ClusterReconciler(
@@ -159,8 +164,10 @@ async def running(
         await fleet.stop(None)
         await controller.dispatch.close()
         await controller.reconciler.close()
+        await controller.images.close()
         if not controller.keeps_store:
             await controller.store.close()
+            shutil.rmtree(controller.images.folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -23,6 +23,9 @@ CHANGING: Mapping[str, str] = {
     "/fairlead.api.v1.FleetService/ConfirmFleet": "fleet-confirmed",
     "/fairlead.api.v1.SnapshotService/CreateSnapshot": "snapshot-created",
     "/fairlead.api.v1.SnapshotService/ExportSnapshot": "snapshot-exported",
+    "/fairlead.api.v1.ImageService/PutFleetImage": "image-added",
+    "/fairlead.api.v1.ImageService/DeleteFleetImage": "image-removed",
+    "/fairlead.api.v1.ImageService/PrefetchImages": "images-prefetched",
     **{f"/{SERVICE}/{method}": "docker-called" for method, changes in CHANGES.items() if changes},
 }
 

@@ -8,7 +8,16 @@ from typing import Protocol
 
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.operation import Operation, Step
-from fairlead_controller.ports import Clock, Inspections, Instructions, ObservationView, Reconciler, Relays, Sessions
+from fairlead_controller.ports import (
+    Clock,
+    FleetImages,
+    Inspections,
+    Instructions,
+    ObservationView,
+    Reconciler,
+    Relays,
+    Sessions,
+)
 from fairlead_controller.store.port import Store
 
 
@@ -37,3 +46,4 @@ class Parts:
     agent_image: str
     instructions: Instructions
     inspections: Inspections
+    images: FleetImages

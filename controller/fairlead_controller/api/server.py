@@ -11,6 +11,7 @@ from fairlead.api.v1 import (
     clusters_pb2_grpc,
     events_pb2_grpc,
     fleet_pb2_grpc,
+    images_pb2_grpc,
     nodes_pb2_grpc,
     operations_pb2_grpc,
     relays_pb2_grpc,
@@ -21,6 +22,7 @@ from fairlead_controller.api.clusters import ClusterService
 from fairlead_controller.api.docker import DockerService
 from fairlead_controller.api.events import EventService
 from fairlead_controller.api.fleet import FleetService
+from fairlead_controller.api.images import ImageService
 from fairlead_controller.api.nodes import NodeService
 from fairlead_controller.api.operations import OperationService
 from fairlead_controller.api.parts import Parts
@@ -47,4 +49,8 @@ def add_api_services(server: grpc.aio.Server, parts: Parts) -> None:
     relays_pb2_grpc.add_RelayServiceServicer_to_server(RelayService(parts), server)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(parts), server)
     snapshots_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotService(parts), server)
+    images_pb2_grpc.add_ImageServiceServicer_to_server(
+        ImageService(parts),  # type: ignore[abstract]  # missing_images.py has the rest
+        server,
+    )
     server.add_generic_rpc_handlers((DockerService(parts).handlers(),))
