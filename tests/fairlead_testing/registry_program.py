@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from fairlead_cli.images import archive
 from fairlead_cli.images.builder import Builder
+from fairlead_cli.images.cache import key_of
 from fairlead_wire.channels import Credentials
 
 
 @cache
 def registry_program() -> Path:
-    return Builder().binary("registry")
+    """Taken out of the image, which may be pulled: no compiler is needed for that."""
+    builder = Builder()
+    [built] = builder.build(["registry"]).values()
+    place = builder.cache.folder("programs", key_of(built.image_id)) / "registry"
+    if not place.exists():
+        with builder.cache.scratch() as scratch, builder.cache.writing(place) as fresh:
+            [image] = archive.in_place(built.archive) or archive.unpack(built.archive, scratch)
+            fresh.write_bytes(next(filter(None, map(_program_in, reversed(image.layers)))))
+            fresh.chmod(0o755)
+    return place
+
+
+def _program_in(layer: archive.Blob) -> bytes:
+    """Empty if the layer does not have it."""
+    with layer.path.open("rb") as stream:
+        stream.seek(layer.offset)
+        with tarfile.open(fileobj=stream, mode="r:") as files:
+            for member in files:
+                if member.name.lstrip("./") == "bin/registry" and (found := files.extractfile(member)):
+                    return found.read()
+    return b""
 
 
 @contextmanager

@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import grpc
-
 from fairlead.api.v1 import images_pb2
 from fairlead_cli.client import PATIENCE_SECONDS, Client
+from fairlead_cli.docker.duplex import Duplex
 from fairlead_cli.images.archive import Blob
 from fairlead_cli.images.progress import Step
 from fairlead_wire.backoff import delays
@@ -120,37 +119,33 @@ class _Sending:
             await _again(one)
 
     async def _send(self, blob: Blob, told: str) -> None:
-        call = self._client.images.UploadBlob()
-        head = images_pb2.BlobHead(digest=f"sha256:{blob.digest}", size_bytes=blob.size)
+        talk = Duplex(self._client, self._client.upload_blob())
         try:
-            await _write(call, images_pb2.UploadBlobRequest(head=head))
-            for piece in _pieces(blob):
-                await _write(call, images_pb2.UploadBlobRequest(data=piece))
-                self._sent += len(piece)
-                self._step.tell(f"sending {told}", self._sent // MEGABYTE, self._total // MEGABYTE)
-            await call.done_writing()
+            await self._write(talk, blob, told)
             async with asyncio.timeout(FLUSH_SECONDS):
-                await call
-        except asyncio.InvalidStateError:  # it ended before all was written; its status says why
-            await _ended(self._client, call)
-        except grpc.RpcError as error:
-            raise self._client.failure(error) from None
+                async for _ in talk.answers():
+                    pass
         except TimeoutError:
             raise Unreachable("The controller takes nothing any more.", "Try again: what is there stays.") from None
         finally:
-            call.cancel()
+            talk.cancel()
+
+    async def _write(self, talk: Duplex, blob: Blob, told: str) -> None:
+        """All of it, or as much as the controller takes before it says its last word."""
+        head = images_pb2.BlobHead(digest=f"sha256:{blob.digest}", size_bytes=blob.size)
+        going = await _sent(talk, images_pb2.UploadBlobRequest(head=head))
+        for piece in _pieces(blob):
+            if not going:
+                return
+            going = await _sent(talk, images_pb2.UploadBlobRequest(data=piece))
+            self._sent += len(piece)
+            self._step.tell(f"sending {told}", self._sent // MEGABYTE, self._total // MEGABYTE)
+        await talk.end()
 
 
-async def _write(call: Any, message: images_pb2.UploadBlobRequest) -> None:
+async def _sent(talk: Duplex, message: images_pb2.UploadBlobRequest) -> bool:
     async with asyncio.timeout(SILENT_SECONDS):
-        await call.write(message)
-
-
-async def _ended(client: Client, call: Any) -> None:
-    try:
-        await call
-    except grpc.RpcError as error:
-        raise client.failure(error) from None
+        return await talk.send(message)
 
 
 def _pieces(blob: Blob) -> Iterator[bytes]:

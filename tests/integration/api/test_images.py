@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 
 from fairlead.api.v1 import images_pb2, images_pb2_grpc
+from fairlead_cli.docker.duplex import Duplex
 from fairlead_testing.fleet_images import SmallImage, digest_of, small_image
 from fairlead_testing.fleet_server import FleetServer
 from fairlead_testing.served_controller import wait_until
@@ -34,18 +34,30 @@ def data(content: bytes) -> images_pb2.UploadBlobRequest:
     return images_pb2.UploadBlobRequest(data=content)
 
 
-async def upload(stub: Any, *messages: images_pb2.UploadBlobRequest) -> None:
-    await stub.UploadBlob(_each(messages), timeout=20)
+class _Client:
+    """What `Duplex` wants of one."""
+
+    failure = staticmethod(from_rpc_error)
 
 
-async def _each(messages: Iterable[images_pb2.UploadBlobRequest]) -> AsyncIterator[images_pb2.UploadBlobRequest]:
+async def upload(channel: grpc.aio.Channel, *messages: images_pb2.UploadBlobRequest) -> None:
+    """As the CLI does it: the controller may refuse while there is still something to send. Raises FairleadError."""
+    method: Any = channel.stream_stream(
+        "/fairlead.api.v1.ImageService/UploadBlob", images_pb2.UploadBlobRequest.SerializeToString
+    )
+    talk = Duplex(cast(Any, _Client), method(timeout=20))
     for message in messages:
-        yield message
+        if not await talk.send(message):
+            break
+    else:
+        await talk.end()
+    async for _ in talk.answers():
+        pass
 
 
-async def give(stub: Any, image: SmallImage) -> None:
+async def give(channel: grpc.aio.Channel, image: SmallImage) -> None:
     for digest, content in image.blobs.items():
-        await upload(stub, head(digest, len(content)), data(content))
+        await upload(channel, head(digest, len(content)), data(content))
 
 
 async def put(stub: Any, reference: str, image: SmallImage) -> images_pb2.FleetImage:
@@ -66,13 +78,15 @@ def left_over(server: FleetServer) -> list[Path]:
     return [path for path in server.images.folder.rglob("*") if path.is_file()]
 
 
-async def test_an_image_goes_in_is_listed_and_goes_again(stub: Any, server: FleetServer) -> None:
+async def test_an_image_goes_in_is_listed_and_goes_again(
+    admin: grpc.aio.Channel, stub: Any, server: FleetServer
+) -> None:
     image = small_image(b"one" * 200_000)
     request = images_pb2.FindMissingBlobsRequest(digests=image.blobs)
     assert list((await stub.FindMissingBlobs(request, timeout=20)).digests) == list(image.blobs)
     for digest, content in image.blobs.items():
         pieces = [data(content[at : at + PIECE]) for at in range(0, len(content), PIECE)]
-        await upload(stub, head(digest, len(content)), *pieces)
+        await upload(admin, head(digest, len(content)), *pieces)
     assert list((await stub.FindMissingBlobs(request, timeout=20)).digests) == []
     made = await put(stub, "shop:1", image)
     assert (made.reference, made.digest, made.image_id) == (SHOP, image.digest, next(iter(image.blobs)))
@@ -106,11 +120,11 @@ RIGHT = b"right"
     ],
 )
 async def test_a_wrong_upload_is_refused_and_leaves_nothing(
-    stub: Any, server: FleetServer, messages: list[images_pb2.UploadBlobRequest], said: str
+    admin: grpc.aio.Channel, server: FleetServer, messages: list[images_pb2.UploadBlobRequest], said: str
 ) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
-        await upload(stub, *messages)
-    error = from_rpc_error(caught.value)
+    with pytest.raises(FairleadError) as caught:
+        await upload(admin, *messages)
+    error = caught.value
     assert error.code == "INVALID_ARGUMENT"
     assert said in error.message
     assert error.next_step
@@ -134,11 +148,13 @@ async def refusal(call: Any) -> FairleadError:
     return from_rpc_error(caught.value)
 
 
-async def test_a_name_without_its_blobs_or_with_garbage_is_refused(stub: Any, server: FleetServer) -> None:
+async def test_a_name_without_its_blobs_or_with_garbage_is_refused(
+    admin: grpc.aio.Channel, stub: Any, server: FleetServer
+) -> None:
     image = small_image(b"one")
     missing = await refusal(put(stub, "shop", image))
     assert (missing.code, "are not there" in missing.message) == ("NOT_FOUND", True)
-    await give(stub, image)
+    await give(admin, image)
     garbage = await refusal(
         stub.PutFleetImage(images_pb2.PutFleetImageRequest(reference="shop", manifest=b"\0"), timeout=20)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,12 @@ from typing import Any
 import pytest
 
 from fairlead.api.v1 import images_pb2, images_pb2_grpc
+from fairlead_cli import contexts
+from fairlead_cli.client import connect
+from fairlead_cli.images.archive import Blob
+from fairlead_cli.images.progress import Step, silent
+from fairlead_cli.images.upload import Outgoing, list_images
+from fairlead_cli.images.upload import upload as upload_images
 from fairlead_controller.images.manifests import OCI
 from fairlead_testing.authorities import FleetAuthority
 from fairlead_testing.fleet_images import SmallImage, digest_of, small_image
@@ -24,6 +31,7 @@ from fairlead_testing.served_controller import ServedController, children_of, ha
 from fairlead_wire.channels import Credentials
 from fairlead_wire.identity import Role
 
+LARGE = 128 * 1024 * 1024
 REPOSITORY = "registry.k8s.io/etcd"
 
 
@@ -158,6 +166,35 @@ async def test_a_controller_that_is_killed_in_an_upload_leaves_nothing_half(runn
         stub: Any = images_pb2_grpc.ImageServiceStub(channel)
         request = images_pb2.FindMissingBlobsRequest(digests=[digest_of(content)])
         assert list((await stub.FindMissingBlobs(request, timeout=20)).digests) == [digest_of(content)]
+
+
+def memory(pid: int) -> int:
+    """Bytes of a process's memory that are in use."""
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
+
+
+async def test_a_large_blob_passes_through_and_stays_in_nobody_s_memory(
+    running: ServedController, tmp_path: Path
+) -> None:
+    layer = tmp_path / "layer"
+    with layer.open("wb") as file:
+        file.truncate(LARGE)
+    with layer.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    small = small_image(b"one")
+    config, content = next(iter(small.blobs.items()))
+    (tmp_path / "config").write_bytes(content)
+    blobs = (Blob(config.removeprefix("sha256:"), tmp_path / "config", len(content)), Blob(digest, layer, LARGE))
+    manifest = json.loads(small.manifest)
+    manifest["layers"] = [{**manifest["layers"][0], "digest": f"sha256:{digest}", "size": LARGE}]
+    image = Outgoing("large", json.dumps(manifest).encode(), blobs)
+    async with connect(contexts.load(running.folder / "admin.json")) as client:
+        await list_images(client)
+        before = memory(running.pid)
+        done = await upload_images(client, [image], Step("push", silent, time.monotonic))
+    assert (done.blobs, done.size) == (2, LARGE + len(content))
+    assert memory(running.pid) - before < LARGE / 4
 
 
 def test_a_taken_port_is_told_and_the_controller_goes_on_without(controller: ServedController) -> None:
