@@ -12,17 +12,15 @@ import typer
 from rich.console import Console
 
 from fairlead_cli.bundle import create as making
-from fairlead_cli.bundle import importing, render
+from fairlead_cli.bundle import render
 from fairlead_cli.bundle import load as loading
 from fairlead_cli.bundle.opened import Bundle, chosen, open_bundle
 from fairlead_cli.bundle.verifying import refuse_unless_well
 from fairlead_cli.commands.options import Format, Output, examples, group, run
-from fairlead_cli.images import fleet
 from fairlead_cli.images.builder import Builder
 from fairlead_cli.images.engine import Engine
 from fairlead_cli.images.progress import Report, Step
 from fairlead_cli.images.render import live
-from fairlead_cli.images.upload import upload
 from fairlead_cli.render.console import note, say
 from fairlead_cli.render.plain import json_text
 from fairlead_wire.errors import Invalid
@@ -145,6 +143,11 @@ def import_(
 
     What the fleet's registry has is not sent again: broken off, it goes on when it is run again.
     """
+    # The other commands talk to no controller, and need not pay for this.
+    from fairlead_cli.bundle import importing
+    from fairlead_cli.images import fleet
+    from fairlead_cli.images.upload import upload
+
     bundle = verified(file, digest)
     images = importing.outgoing(bundle, chosen(bundle, names or []))
     with reporting() as report:
