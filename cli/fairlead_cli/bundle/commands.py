@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from fairlead_cli.bundle import create as making
-from fairlead_cli.bundle import render
 from fairlead_cli.bundle import load as loading
+from fairlead_cli.bundle import render
 from fairlead_cli.bundle.opened import Bundle, chosen, open_bundle
 from fairlead_cli.bundle.verifying import refuse_unless_well
 from fairlead_cli.commands.options import Format, Output, examples, group, run

@@ -28,7 +28,7 @@ from fairlead_wire.image_names import full_name
 
 # Removing takes the disk's time, and waits for a sweep that is under way.
 CHANGE_SECONDS = 120.0
-NO_REGISTRY = "This controller runs no registry: nodes don't get images from it (docs/images.md says how to have one)."
+NO_REGISTRY = "The controller runs no registry now: nodes don't get images from it. Its log says why."
 
 FromEngine = Annotated[
     str | None, typer.Option("--engine", metavar="HOST", help="Take it from the Docker Engine at this address.")

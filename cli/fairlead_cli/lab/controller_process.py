@@ -80,7 +80,7 @@ def call(*words: str) -> None:
 def start(lab: Lab, addresses: Addresses) -> None:
     """Starts the controller and waits for its listeners."""
     if process(lab) is None:
-        refuse_taken_ports(lab, addresses)
+        refuse_taken_ports(addresses)
         program = front.command("fairlead-controller")
         words = [str(program), "serve", "--data", str(lab.controller_data), "--listen", str(addresses.host)]
         if (registry := registry_program.find(lab)) is not None:
@@ -102,10 +102,12 @@ def lives(lab: Lab) -> bool:
     return True
 
 
-def refuse_taken_ports(lab: Lab, addresses: Addresses) -> None:
-    """Raises LabError when another program listens where the controller will."""
-    registry = (REGISTRY_PORT,) if registry_program.find(lab) else ()
-    for port in (ENROL_PORT, FLEET_PORT, *registry):
+def refuse_taken_ports(addresses: Addresses) -> None:
+    """Raises LabError when another program listens where the controller will.
+
+    Its registry waits for its port by itself, and the controller does without meanwhile.
+    """
+    for port in (ENROL_PORT, FLEET_PORT):
         if listens(addresses.host, port):
             raise LabError(f"port {port} is taken by another program", f"`ss -ltnp sport = :{port}` names it: end it")
 

@@ -80,7 +80,7 @@ def test_a_bundle_that_is_not_well_imports_nothing(fairlead: Run, images: Stored
 def test_without_a_registry_import_says_so(fairlead: Run, beside: ThreadedServer, file: Path) -> None:
     said = fairlead("bundle", "import", str(file))
     assert said.code == 0
-    assert "This controller runs no registry" in said.out
+    assert "The controller runs no registry now" in said.out
 
 
 def test_import_asks_for_an_admin(fairlead: Run, beside: ThreadedServer, file: Path) -> None:
