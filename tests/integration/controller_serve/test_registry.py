@@ -21,7 +21,7 @@ from fairlead_cli import contexts
 from fairlead_cli.client import connect
 from fairlead_cli.images.archive import Blob
 from fairlead_cli.images.progress import Step, silent
-from fairlead_cli.images.upload import Outgoing, list_images
+from fairlead_cli.images.upload import Outgoing, Uploaded
 from fairlead_cli.images.upload import upload as upload_images
 from fairlead_controller.images.manifests import OCI
 from fairlead_testing.authorities import FleetAuthority
@@ -174,27 +174,48 @@ def memory(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-async def test_a_large_blob_passes_through_and_stays_in_nobody_s_memory(
-    running: ServedController, tmp_path: Path
-) -> None:
-    layer = tmp_path / "layer"
+def large_image(folder: Path) -> Outgoing:
+    """With one layer, of zeros."""
+    layer = folder / "layer"
     with layer.open("wb") as file:
         file.truncate(LARGE)
     with layer.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     small = small_image(b"one")
     config, content = next(iter(small.blobs.items()))
-    (tmp_path / "config").write_bytes(content)
-    blobs = (Blob(config.removeprefix("sha256:"), tmp_path / "config", len(content)), Blob(digest, layer, LARGE))
+    (folder / "config").write_bytes(content)
+    blobs = (Blob(config.removeprefix("sha256:"), folder / "config", len(content)), Blob(digest, layer, LARGE))
     manifest = json.loads(small.manifest)
     manifest["layers"] = [{**manifest["layers"][0], "digest": f"sha256:{digest}", "size": LARGE}]
-    image = Outgoing("large", json.dumps(manifest).encode(), blobs)
-    async with connect(contexts.load(running.folder / "admin.json")) as client:
-        await list_images(client)
-        before = memory(running.pid)
-        done = await upload_images(client, [image], Step("push", silent, time.monotonic))
-    assert (done.blobs, done.size) == (2, LARGE + len(content))
+    return Outgoing("large", json.dumps(manifest).encode(), blobs)
+
+
+async def sent(controller: ServedController, image: Outgoing) -> Uploaded:
+    async with connect(contexts.load(controller.folder / "admin.json")) as client:
+        return await upload_images(client, [image], Step("push", silent, time.monotonic))
+
+
+async def test_a_large_blob_passes_through_and_stays_in_nobody_s_memory(
+    running: ServedController, tmp_path: Path
+) -> None:
+    image = large_image(tmp_path)
+    await push(running, small_image(b"one"))
+    before = memory(running.pid)
+    done = await sent(running, image)
+    assert (done.blobs, done.size) == (1, LARGE)
     assert memory(running.pid) - before < LARGE / 4
+
+
+async def test_an_upload_goes_on_through_a_restart_of_the_controller(running: ServedController, tmp_path: Path) -> None:
+    sending = asyncio.create_task(sent(running, large_image(tmp_path)))
+    incoming = running.data / "registry" / "incoming"
+    await asyncio.to_thread(wait_until, lambda: any(path.stat().st_blocks for path in incoming.glob("*")))
+    await asyncio.to_thread(running.kill)
+    running.start()
+    done = await sending
+    assert [image.reference for image in done.images] == ["docker.io/library/large:latest"]
+    assert [image.reference for image in (await listed(running)).images] == ["docker.io/library/large:latest"]
+    assert not any(incoming.iterdir())
 
 
 def test_a_taken_port_is_told_and_the_controller_goes_on_without(controller: ServedController) -> None:
