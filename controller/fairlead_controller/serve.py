@@ -53,7 +53,7 @@ async def running(serving: Serving, key: KeySource | None, clock: Clock) -> Asyn
         store = await asyncio.to_thread(SqliteStore.open_alone, serving.data, key)
         stack.push_async_callback(store.close)
         fleet, authority = await store.read(lambda repositories: issuer(repositories, serving.data))
-        images = StoredImages(serving.data / IMAGES, clock.now)
+        images = StoredImages((serving.data / IMAGES).absolute(), clock.now)  # the registry runs in another folder
         stack.push_async_callback(images.close)
         await images.open()
         rooms = build(store, clock, images)

@@ -24,6 +24,7 @@ from fairlead_wire.channels import Credentials
 
 _log = structlog.get_logger(__name__)
 
+WRAPPER = Path(end_with_parent.__file__).resolve()
 START_SECONDS = 30.0
 STOP_SECONDS = 3.0
 LOOK_SECONDS = 0.1
@@ -120,7 +121,7 @@ class RegistryProcess:
     async def _spawn(self, configured: int, passed: tuple[int, ...]) -> asyncio.subprocess.Process:
         words = [str(os.getpid()), str(self._registry.program), "registry", "serve", path_of(configured)]
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", end_with_parent.__file__, *words),
+            *(sys.executable, "-I", "-S", str(WRAPPER), *words),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
