@@ -80,6 +80,17 @@ class Client:
 
         return registries_pb2_grpc.RegistryServiceStub(self._channel)
 
+    @cached_property
+    def upload_blob(self) -> Any:
+        """UploadBlob as `docker.duplex` needs it: the controller may refuse a blob while it is still being sent."""
+        from fairlead.api.v1 import images_pb2
+
+        return self._channel.stream_stream(
+            "/fairlead.api.v1.ImageService/UploadBlob",
+            request_serializer=images_pb2.UploadBlobRequest.SerializeToString,
+            response_deserializer=images_pb2.UploadBlobResponse.FromString,
+        )
+
     async def call(self, method: Callable[..., Awaitable[T]], request: Any, timeout: float = CALL_SECONDS) -> T:
         """One answer. Raises FairleadError, Unreachable when nobody answers."""
         try:

@@ -33,8 +33,8 @@ COMMANDS = {
     "docker": Lazy("fairlead_cli.docker.app:app", "Docker's everyday commands, on any node: ps, logs, run, build…"),
     "events": Lazy(f"{_HERE}.events:app", "What happened, and because of what."),
     "tunnel": Lazy(f"{_HERE}.tunnel:app", "Reach a cluster's apiserver through the controller."),
-    "images": Lazy("fairlead_cli.images.commands:app", "Container images: build, ls."),
-    "bundle": Lazy("fairlead_cli.bundle.commands:app", "A release in one file: create, verify, show, load."),
+    "images": Lazy("fairlead_cli.images.commands:app", "The fleet's images: ls, push, prefetch, rm; build, recipes."),
+    "bundle": Lazy("fairlead_cli.bundle.commands:app", "A release in one file: create, verify, show, load, import."),
     "registry": Lazy(f"{_HERE}.registries:app", "Registries that images come from: ls, set, rm."),
     "context": Lazy(f"{_HERE}.context:app", "Controllers that this machine knows: ls, show, use."),
 }

@@ -16,7 +16,17 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead_controller.config import DATA, ENROL_PORT, FLEET_PORT, Serving, default_context, system_clock
+from fairlead_controller.config import (
+    DATA,
+    ENROL_PORT,
+    FLEET_PORT,
+    REGISTRY_PORT,
+    Serving,
+    check_port,
+    default_context,
+    registry_program,
+    system_clock,
+)
 from fairlead_wire.errors import FairleadError
 
 app = typer.Typer(
@@ -113,6 +123,11 @@ def serve(
     listen: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen at.")] = "0.0.0.0",  # noqa: S104
     enrol_port: Annotated[int, typer.Option(help="0: as `init` was told.")] = 0,
     fleet_port: Annotated[int, typer.Option(help="0: as `init` was told.")] = 0,
+    registry: Annotated[
+        str,
+        typer.Option(metavar="PROGRAM", help="The CNCF registry, for nodes' images; by default `registry` in PATH."),
+    ] = "",
+    registry_port: Annotated[int, typer.Option(help="Where nodes get images from it.")] = REGISTRY_PORT,
     log_format: Annotated[LogForm, typer.Option(help="For people or for machines.")] = LogForm.CONSOLE,
     key_file: KeyFile = None,
     passphrase_file: PassphraseFile = None,
@@ -127,7 +142,10 @@ def serve(
 
     logs.configure(log_format.value)
     key = setup.key_source(key_file, passphrase_file, systemd_credential)
-    asyncio.run(run_until_told(Serving(data, listen, enrol_port, fleet_port), key, system_clock()))
+    check_port(registry_port)
+    program = registry_program(registry)
+    serving = Serving(data, listen, enrol_port, fleet_port, program, registry_port)
+    asyncio.run(run_until_told(serving, key, system_clock()))
 
 
 @app.command()

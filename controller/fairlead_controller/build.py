@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fairlead_controller.api.parts import Parts, agent_image
 from fairlead_controller.dispatch.server import Dispatch
 from fairlead_controller.feed import Feed
-from fairlead_controller.no_images import NoImages
 from fairlead_controller.ports import Clock, FleetImages
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_controller.store.port import Store
@@ -32,8 +31,8 @@ class Rooms:
         await self.dispatch.close()
 
 
-def build(store: Store, clock: Clock, images: FleetImages | None = None) -> Rooms:
-    feed, images = Feed(), images or NoImages()
+def build(store: Store, clock: Clock, images: FleetImages) -> Rooms:
+    feed = Feed()
     dispatch = Dispatch.build(store, feed, clock, images)
     reconciler = ClusterReconciler(store, feed, clock, dispatch.sessions, dispatch.observations, dispatch.causes)
     parts = Parts(

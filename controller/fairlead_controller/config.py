@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from fairlead_wire.errors import Invalid
+from fairlead_wire.errors import Invalid, Missing
 
 if TYPE_CHECKING:
     from fairlead_controller.ports import Clock
 
 ENROL_PORT = 7070
 FLEET_PORT = 7071
+REGISTRY_PORT = 7072
+REGISTRY = "registry"
 DATA = Path("/var/lib/fairlead-controller")
 LogFormat = Literal["console", "json"]
 
@@ -26,12 +29,28 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-
 
 @dataclass(frozen=True)
 class Serving:
-    """What `serve` needs. Ports of 0 are those that `init` wrote down."""
+    """What `serve` needs. Ports of 0 are those that `init` wrote down; `registry`: the program, None for none."""
 
     data: Path
     listen: str = "0.0.0.0"  # noqa: S104  # agents come from everywhere; both listeners are TLS
     enrol_port: int = 0
     fleet_port: int = 0
+    registry: Path | None = None
+    registry_port: int = REGISTRY_PORT
+
+
+def registry_program(given: str) -> Path | None:
+    """The registry's program: the given one, or the one on the PATH if there is one.
+
+    Raises Missing if what was given is no program.
+    """
+    found = shutil.which(given or REGISTRY)
+    if given and found is None:
+        raise Missing(
+            f"There is no program {given}.",
+            "Give the CNCF registry's with --registry (it is /bin/registry in its image), or leave that out.",
+        )
+    return Path(found).resolve() if found else None
 
 
 def system_clock() -> Clock:
@@ -55,6 +74,11 @@ def endpoint(host: str, port: int) -> str:
             ) from None
         return f"{host}:{port}"
     return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
+
+
+def host_of(endpoint: str) -> str:
+    """The host of host:port, an IPv6 address without its brackets."""
+    return endpoint.rpartition(":")[0].removeprefix("[").removesuffix("]")
 
 
 def port_of(endpoint: str) -> int:

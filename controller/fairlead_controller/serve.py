@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import structlog
 
 from fairlead_controller.build import build
-from fairlead_controller.config import Serving, port_of
+from fairlead_controller.config import Serving, endpoint, host_of, port_of
+from fairlead_controller.images.fleet_images import StoredImages
+from fairlead_controller.images.registry_process import Registry, RegistryProcess
 from fairlead_controller.listeners import Listeners, open_listeners
 from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord
-from fairlead_controller.pki.authority import server_certificate
+from fairlead_controller.pki.authority import registry_certificate, server_certificate
 from fairlead_controller.pki.signing import Stamp
 from fairlead_controller.ports import Clock
 from fairlead_controller.setup import issuer
@@ -25,6 +29,8 @@ from fairlead_wire.identity import key_pem, new_key
 
 _log = structlog.get_logger(__name__)
 
+IMAGES = "registry"  # in the data folder
+
 
 async def serve(serving: Serving, key: KeySource | None, clock: Clock) -> None:
     """Runs the controller until SIGTERM or SIGINT. Raises FairleadError when it can't start."""
@@ -33,6 +39,8 @@ async def serve(serving: Serving, key: KeySource | None, clock: Clock) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(serving, key, clock) as listeners:
         _log.info("serving", enrolment=listeners.enrolment_endpoint, fleet=listeners.fleet_endpoint)
+        if serving.registry is None:
+            _log.warning("no registry: nodes get no images from here", next_step="Say --registry PROGRAM.")
         await stop.wait()
         _log.info("stopping")
     _log.info("stopped")
@@ -45,7 +53,10 @@ async def running(serving: Serving, key: KeySource | None, clock: Clock) -> Asyn
         store = await asyncio.to_thread(SqliteStore.open_alone, serving.data, key)
         stack.push_async_callback(store.close)
         fleet, authority = await store.read(lambda repositories: issuer(repositories, serving.data))
-        rooms = build(store, clock)
+        images = StoredImages((serving.data / IMAGES).absolute(), clock.now)  # the registry runs in another folder
+        stack.push_async_callback(images.close)
+        await images.open()
+        rooms = build(store, clock, images)
         stack.push_async_callback(rooms.close)
         await rooms.start()
         enrol_port = serving.enrol_port or port_of(fleet.enrolment_endpoint)
@@ -53,10 +64,33 @@ async def running(serving: Serving, key: KeySource | None, clock: Clock) -> Asyn
         mine = _credentials(fleet, authority, clock)
         listeners = await open_listeners(rooms, mine, serving.listen, enrol_port, fleet_port)
         stack.push_async_callback(listeners.stop)
-        upkeep = asyncio.create_task(keep_up(store, store, clock), name="upkeep")
-        upkeep.add_done_callback(_tell_end("upkeep"))
-        stack.push_async_callback(_cancelled, upkeep)
+        _keep(stack, "upkeep", keep_up(store, store, clock))
+        _keep(stack, "sweep of images", images.keep_swept())
+        if serving.registry is not None:
+            registry = _registry(serving, serving.registry, images.folder, fleet, authority, clock)
+            _keep(stack, "registry", RegistryProcess(registry, images.serve_at).run())
         yield listeners
+
+
+def _registry(
+    serving: Serving, program: Path, root: Path, fleet: FleetRecord, authority: AuthorityRecord, clock: Clock
+) -> Registry:
+    host = host_of(fleet.fleet_endpoint)
+
+    def credentials() -> Credentials:
+        key = new_key()
+        chain = registry_certificate(authority, fleet.id, host, key.public_key(), Stamp.of(clock))
+        return Credentials(fleet.id, authority.certificate, chain, key_pem(key))
+
+    at = endpoint(host, serving.registry_port)
+    return Registry(program, root, serving.listen, serving.registry_port, at, credentials)
+
+
+def _keep(stack: AsyncExitStack, name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Runs endless work beside the rest, until the stack is closed."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_tell_end(name))
+    stack.push_async_callback(_cancelled, task)
 
 
 def _credentials(fleet: FleetRecord, authority: AuthorityRecord, clock: Clock) -> Credentials:

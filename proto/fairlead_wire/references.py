@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+DOCKER_HUB = "docker.io"
+
 
 def full_name(name: str) -> str:
-    """With its registry: "nginx:1" is "docker.io/library/nginx:1", "fairlead/agent" is "docker.io/fairlead/agent"."""
+    """With its registry: "nginx:1" is "docker.io/library/nginx:1", "fairlead/agent" is "docker.io/fairlead/agent".
+
+    The rules: github.com/distribution/reference v0.6.0, normalize.go.
+    """
     first, slash, rest = name.partition("/")
-    if not slash:
-        return f"docker.io/library/{name}"
-    if first == "index.docker.io":
-        return f"docker.io/{rest}"
-    return name if "." in first or ":" in first or first == "localhost" else f"docker.io/{name}"
+    if not slash or not (set(".:") & set(first) or first == "localhost" or first != first.lower()):
+        first, rest = DOCKER_HUB, name
+    registry = DOCKER_HUB if first == f"index.{DOCKER_HUB}" else first
+    return f"{registry}/library/{rest}" if registry == DOCKER_HUB and "/" not in rest else f"{registry}/{rest}"
 
 
 def full_reference(reference: str) -> str:

@@ -85,7 +85,7 @@ class ConnectedAgent:
 
         sources = KnownSources(self.fleet_images)
         trust = RegistryTrust(self.host, store.load)
-        fetching = Fetching(self.runtime, sources, trust, self.policy.image_refusal, self.tidy_seconds)
+        fetching = Fetching(self.runtime, sources, trust, self.policy.image_refusal, tidy_seconds=self.tidy_seconds)
         connection = Connection(
             Enrolment(self.endpoint, store, facts, clock.random),
             Renewer(store, clock.wall, clock.random),

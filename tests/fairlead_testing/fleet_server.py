@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,14 +23,15 @@ from fairlead_controller.dispatch.server import (
 )
 from fairlead_controller.dispatch.sessions import SessionSettings
 from fairlead_controller.feed import Feed
+from fairlead_controller.images.fleet_images import StoredImages
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.fleet import FleetRecord, TokenRecord
 from fairlead_controller.model.node import Node
-from fairlead_controller.no_images import NoImages
 from fairlead_controller.ports import Clock, FleetImages
 from fairlead_controller.reconcile import ClusterReconciler
 from fairlead_testing.authorities import FleetAuthority
 from fairlead_testing.fake_fleet_images import FakeFleetImages
+from fairlead_testing.fleet_images import new_images
 from fairlead_testing.stores import MemoryStore
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.channels import (
@@ -73,6 +75,7 @@ class FleetServer:
     told: FakeFleetImages | None = None
     """What stands in for the fleet's images, where a test says which there are."""
     clock: Clock = field(init=False)
+    images: StoredImages = field(init=False)
     dispatch: Dispatch = field(init=False)
     reconciler: ClusterReconciler = field(init=False)
     enrolment_endpoint: str = ""
@@ -80,6 +83,7 @@ class FleetServer:
 
     def __post_init__(self) -> None:
         self.clock = Clock(lambda: time.time() + self.ahead, self.authority.clock.random_bytes)
+        self.images = new_images(self.clock)
         self.dispatch = Dispatch.build(self.store, self.feed, self.clock, self.fleet_images, self.settings)
         dispatch = self.dispatch
         self.reconciler = ClusterReconciler(
@@ -88,7 +92,7 @@ class FleetServer:
 
     @property
     def fleet_images(self) -> FleetImages:
-        return self.told or NoImages()
+        return self.told or self.images
 
     @property
     def fleet_id(self) -> str:
@@ -167,8 +171,10 @@ async def running(
         await fleet.stop(None)
         await controller.dispatch.close()
         await controller.reconciler.close()
+        await controller.images.close()
         if not controller.keeps_store:
             await controller.store.close()
+            shutil.rmtree(controller.images.folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""`fairlead bundle`: all images of a release in one file, made, checked, shown and given to Docker."""
+"""`fairlead bundle`: all images of a release in one file, made, checked, shown, given to Docker or to the fleet."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from fairlead_cli.bundle import load as loading
 from fairlead_cli.bundle import render
 from fairlead_cli.bundle.opened import Bundle, chosen, open_bundle
 from fairlead_cli.bundle.verifying import refuse_unless_well
-from fairlead_cli.commands.options import Format, Output, examples, group
+from fairlead_cli.commands.options import Format, Output, examples, group, run
 from fairlead_cli.images.builder import Builder
 from fairlead_cli.images.engine import Engine
 from fairlead_cli.images.progress import Report, Step
 from fairlead_cli.images.render import live
 from fairlead_cli.render.console import note, say
+from fairlead_cli.render.plain import json_text
 from fairlead_wire.errors import Invalid
 
-app = group("bundle", "All images of a release in one file: create, verify, show, load.")
+app = group("bundle", "All images of a release in one file: create, verify, show, load, import.")
 
 BundleFile = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
 Names = Annotated[
@@ -126,6 +127,37 @@ def load(
         loaded = loading.to_engine(bundle, entries, Engine(to or None), step)
         step.finish("loaded")
     note(f"{len(loaded)} images loaded, {len(entries) - len(loaded)} were there.")
+
+
+@app.command(
+    "import",
+    epilog=examples(
+        "fairlead bundle import b.tar                                all images, for all nodes",
+        "fairlead bundle import b.tar kubelet etcd --digest sha256:…",
+    ),
+)
+def import_(
+    context: typer.Context, file: BundleFile, names: Names = None, digest: Digest = "", output: Output = Format.TABLE
+) -> None:
+    """Give images to the controller, from where all nodes get them, after the bundle was verified.
+
+    What the fleet's registry has is not sent again: broken off, it goes on when it is run again.
+    """
+    # The other commands talk to no controller, and need not pay for this.
+    from fairlead_cli.bundle import importing
+    from fairlead_cli.images import fleet
+    from fairlead_cli.images.upload import upload
+
+    bundle = verified(file, digest)
+    images = importing.outgoing(bundle, chosen(bundle, names or []))
+    with reporting() as report:
+        step = Step("import", report, time.monotonic)
+        done = run(context, lambda client: upload(client, images, step))
+        step.finish("imported")
+    if output is Format.JSON:
+        say(json_text(fleet.uploaded(done)))
+        return
+    say(fleet.sent_text(done))
 
 
 def verified(file: Path, digest: str) -> Bundle:

@@ -1,4 +1,4 @@
-"""`fairlead images`: build them, and see which are there."""
+"""`fairlead images`: those of the fleet's registry (`fleet.py`), and building them from source."""
 
 from __future__ import annotations
 
@@ -10,13 +10,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fairlead_cli.commands.options import examples
+from fairlead_cli.images import fleet
 from fairlead_cli.images.builder import Builder, Built
 from fairlead_cli.images.engine import Engine
 from fairlead_cli.images.prefetch import EXAMPLES, prefetch
 from fairlead_cli.images.render import live
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Container images: build them from source, see which are there."
+    no_args_is_help=True, add_completion=False, help="Images of the fleet's registry, and building images from source."
+)
+app.command("ls", epilog=examples("fairlead images ls", "fairlead images ls -o json"))(fleet.ls)
+app.command(
+    "push",
+    epilog=examples(
+        "fairlead images push shop:1.0                               prints 192.0.2.10:7072/docker.io/library/shop:1.0",
+        "fairlead images push shop:1.0 --as registry.example.com/shop:1.0",
+    ),
+)(fleet.push)
+app.command("rm", epilog=examples("fairlead images rm shop:1.0", "fairlead images rm shop:1.0 shop:1.1 -o json"))(
+    fleet.rm
 )
 
 Names = Annotated[list[str] | None, typer.Argument(help="Recipes or image names; all without.", show_default=False)]
@@ -54,8 +67,8 @@ def build(
 HOW_WORDS = {"build": "built", "pull": "pulled", "cached": "cached"}
 
 
-@app.command("ls")
-def list_images(output: Output = "table") -> None:
+@app.command("recipes")
+def recipes(output: Output = "table") -> None:
     """Lists every image that there is a recipe for, and whether the cache has it."""
     builder = Builder()
     found = builder.find()

@@ -14,6 +14,7 @@ from fairlead_cli.lab import (
     kubectl,
     network,
     registry,
+    registry_program,
     servers,
     unpacked,
     walk,
@@ -25,6 +26,7 @@ from fairlead_cli.lab.steps import Act, Done, Say, Step
 def steps(lab: Lab, stock: images.Stock | None = None) -> list[Step]:
     """The steps of `lab up`, each saying what must have ended before it; `stock` is where its images come from."""
     stock = stock or images.Stock()
+    start = partial(start_controller, lab, stock)
     shared = [
         Step("engine", "Docker Engine", find_engine, lambda say: str(engine.ensure())),
         Step("lab images", "Images for the lab", partial(find_lab_images, stock), load_into(stock), ("engine",)),
@@ -33,7 +35,7 @@ def steps(lab: Lab, stock: images.Stock | None = None) -> list[Step]:
         Step("agent image", "Image of the agent", *looked_up(stock, images.AGENT), ("images",)),
         Step("unpacked", "Images, unpacked", partial(find_unpacked, stock), partial(unpack, lab, stock), AFTER_IMAGES),
         Step("registry", "Registry", partial(find_registry, lab, stock), partial(make_registry, lab, stock), AFTER_LAB),
-        Step("controller", "Controller", partial(find_controller, lab), partial(start_controller, lab), ("network",)),
+        Step("controller", "Controller", partial(find_controller, lab), start, AFTER_LAB),
     ]
     prepared = tuple(f"{what} {node}" for node in lab.nodes for what in ("agent", "images"))
     end = [
@@ -161,8 +163,11 @@ def find_controller(lab: Lab) -> str | None:
     return f"listens at {addresses.host}" if controller_process.is_up(lab, addresses) else None
 
 
-def start_controller(lab: Lab, say: Say) -> str:
-    """Initialises and starts the controller."""
+def start_controller(lab: Lab, stock: images.Stock, say: Say) -> str:
+    """Initialises and starts the controller, with the fleet's registry if that can be had."""
+    [image] = stock.get(images.REGISTRY)
+    if why_not := registry_program.ensure(lab, image.images[0]):
+        say(f"without a registry for images: {why_not}")
     say("starting")
     return controller_process.ensure(lab, network.addresses(lab))
 

@@ -8,7 +8,7 @@ import socket
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from fairlead_cli.lab import front
+from fairlead_cli.lab import front, registry_program
 from fairlead_cli.lab.names import Lab
 from fairlead_cli.lab.network import Addresses
 from fairlead_cli.lab.processes import LabError, require, start_detached, tail
@@ -16,6 +16,7 @@ from fairlead_cli.lab.wait import until
 
 ENROL_PORT = 7070
 FLEET_PORT = 7071
+REGISTRY_PORT = 7072  # the fleet's, for images
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
@@ -82,6 +83,8 @@ def start(lab: Lab, addresses: Addresses) -> None:
         refuse_taken_ports(addresses)
         program = front.command("fairlead-controller")
         words = [str(program), "serve", "--data", str(lab.controller_data), "--listen", str(addresses.host)]
+        if (registry := registry_program.find(lab)) is not None:
+            words += ["--registry", str(registry), "--registry-port", str(REGISTRY_PORT)]
         number = start_detached(words, log(lab))
         pidfile(lab).write_text(f"{number}\n", encoding="ascii")
     until(
@@ -100,7 +103,10 @@ def lives(lab: Lab) -> bool:
 
 
 def refuse_taken_ports(addresses: Addresses) -> None:
-    """Raises LabError when another program listens where the controller will."""
+    """Raises LabError when another program listens where the controller will.
+
+    Its registry waits for its port by itself, and the controller does without meanwhile.
+    """
     for port in (ENROL_PORT, FLEET_PORT):
         if listens(addresses.host, port):
             raise LabError(f"port {port} is taken by another program", f"`ss -ltnp sport = :{port}` names it: end it")
@@ -110,7 +116,8 @@ def ensure(lab: Lab, addresses: Addresses) -> str:
     """A controller that answers, initialised and started if need be; where it is."""
     initialise(lab, addresses)
     start(lab, addresses)
-    return f"listens at {addresses.host}:{FLEET_PORT}"
+    images = f", gives images at {REGISTRY_PORT}" if registry_program.find(lab) else ""
+    return f"listens at {addresses.host}:{FLEET_PORT}{images}"
 
 
 def stop(lab: Lab) -> bool:

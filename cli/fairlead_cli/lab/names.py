@@ -104,6 +104,11 @@ class Lab:
         return self.folder / "walked"
 
     @property
+    def registry_program(self) -> Path:
+        """What the controller runs as the fleet's registry."""
+        return self.folder / "registry"
+
+    @property
     def context(self) -> Path:
         """The file of the admin context of this lab's controller, where `fairlead --context NAME` looks."""
         return context_path(self.name)

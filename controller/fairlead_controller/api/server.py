@@ -23,7 +23,7 @@ from fairlead_controller.api.clusters import ClusterService
 from fairlead_controller.api.docker import DockerService
 from fairlead_controller.api.events import EventService
 from fairlead_controller.api.fleet import FleetService
-from fairlead_controller.api.missing_images import MissingImages
+from fairlead_controller.api.images import ImageService
 from fairlead_controller.api.nodes import NodeService
 from fairlead_controller.api.operations import OperationService
 from fairlead_controller.api.parts import Parts
@@ -50,7 +50,7 @@ def add_api_services(server: grpc.aio.Server, parts: Parts) -> None:
     events_pb2_grpc.add_EventServiceServicer_to_server(EventService(parts), server)
     relays_pb2_grpc.add_RelayServiceServicer_to_server(RelayService(parts), server)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(parts), server)
-    images_pb2_grpc.add_ImageServiceServicer_to_server(MissingImages(parts), server)  # type: ignore[abstract]
+    images_pb2_grpc.add_ImageServiceServicer_to_server(ImageService(parts), server)
     snapshots_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotService(parts), server)
     registries_pb2_grpc.add_RegistryServiceServicer_to_server(RegistryService(parts), server)
     server.add_generic_rpc_handlers((DockerService(parts).handlers(),))

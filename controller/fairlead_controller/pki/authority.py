@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -42,6 +44,26 @@ def server_certificate(
     """The controller's own certificate followed by the authority's, PEM: agents look for the digest in this chain."""
     name = server_name(fleet_id)
     return chain(authority, public_key, Profile(name, dns_names=(name,), server=True, days=SERVER_DAYS), stamp)
+
+
+def registry_certificate(
+    authority: AuthorityRecord, fleet_id: str, host: str, public_key: ec.EllipticCurvePublicKey, stamp: Stamp
+) -> bytes:
+    """That of the registry beside the controller, PEM. Docker compares `host`, by which nodes reach it, with its names.
+
+    Raises Invalid for a host that is neither a name nor an address.
+    """
+    names, addresses = ((), (host,)) if _is_address(host) else ((host,), ())
+    profile = Profile(f"registry.{fleet_id}", "", names, addresses, server=True, days=SERVER_DAYS)
+    return chain(authority, public_key, profile, stamp)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def chain(authority: AuthorityRecord, public_key: PublicKey, profile: Profile, stamp: Stamp) -> bytes:

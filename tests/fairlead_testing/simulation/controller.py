@@ -11,6 +11,7 @@ from fairlead_controller.build import Rooms, build
 from fairlead_controller.dispatch.server import add_fleet_services
 from fairlead_controller.ports import Clock
 from fairlead_testing.agent_bench import EPOCH
+from fairlead_testing.fleet_images import no_images
 from fairlead_testing.simulation.database import Database, StoreHandle
 from fairlead_testing.simulation.process import Process
 from fairlead_testing.simulation.story import Story
@@ -49,7 +50,7 @@ class SimulatedController:
         loop = asyncio.get_running_loop()
         clock = Clock(lambda: EPOCH + loop.time(), self.random.randbytes)
         store = StoreHandle(self.database, self.process, self._delay)
-        self.rooms = build(store, clock)
+        self.rooms = build(store, clock, no_images())
         self.process.start(self._open(self.rooms, store))
 
     def kill(self) -> None:

@@ -98,3 +98,8 @@ def test_a_build_says_how_far_it_is() -> None:
     progress = Progress("kubernetes (Go)", "compiling", done=120, total=480, seconds=61.2)
     assert worded(progress) == "kubernetes (Go): compiling 25 % (61 s)"
     assert worded(Progress("nginx", "pulling", seconds=3)) == "nginx: pulling (3 s)"
+
+
+def test_the_controller_waits_for_the_image_that_has_its_registry() -> None:
+    [controller] = [step for step in steps(Lab("lab", 1)) if step.name == "controller"]
+    assert "lab images" in controller.after

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from fairlead_controller.pki.authority import is_issued_by
+from fairlead_controller.pki.authority import is_issued_by, registry_certificate
 from fairlead_controller.pki.signing import Profile, ends_at, sign
 from fairlead_testing.authorities import FleetAuthority
 from fairlead_wire.errors import Invalid
@@ -112,3 +113,24 @@ def test_clocks_may_be_an_hour_behind(fleet: FleetAuthority, minutes: int, good:
     leaf, _ = chain_of(mine.chain)
     there = MOMENT + timedelta(minutes=minutes)
     assert (leaf.not_valid_before_utc <= there <= leaf.not_valid_after_utc) is good
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "addresses"),
+    [
+        ("controller.example.com", ["controller.example.com"], []),
+        ("192.0.2.10", [], [ip_address("192.0.2.10")]),
+        ("2001:db8::10", [], [ip_address("2001:db8::10")]),
+    ],
+)
+def test_the_registrys_certificate_names_the_host_as_nodes_reach_it(
+    fleet: FleetAuthority, host: str, names: list[str], addresses: list[IPv4Address | IPv6Address]
+) -> None:
+    chain = registry_certificate(fleet.record, fleet.fleet_id, host, new_key().public_key(), fleet.stamp())
+    leaf, _ = chain_of(chain)
+    said = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert said.get_values_for_type(x509.DNSName) == names
+    assert said.get_values_for_type(x509.IPAddress) == addresses
+    usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usages) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert principal_of(leaf) is None
