@@ -6,6 +6,7 @@ works again as soon as the killed one is back.
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import threading
@@ -103,7 +104,7 @@ def first_words(following: subprocess.Popen[bytes]) -> bytes:
     """What is shown first."""
     assert following.stdout is not None
     assert select.select([following.stdout], [], [], FIRST_SECONDS)[0], "nothing is shown"
-    return following.stdout.read1(65536)
+    return os.read(following.stdout.fileno(), 65536)
 
 
 @pytest.mark.parametrize("killed", KILLS)
