@@ -122,10 +122,15 @@ class Loop:
         item.taken.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._inputs.append(item)
         if within:
-            loop.call_later(within, self._wake.set)
+            loop.call_later(within, self._wake_for_what_is_left)
         else:
             self._wake.set()
         return item.taken
+
+    def _wake_for_what_is_left(self) -> None:
+        """An earlier one may have taken all that waited."""
+        if self._inputs:
+            self._wake.set()
 
     async def _take_inputs(self) -> None:
         self._wake.clear()

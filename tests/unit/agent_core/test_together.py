@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import cycle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,15 +25,19 @@ def test_a_tick_is_ahead_and_not_further_than_its_period(steady: float, period: 
     assert tick % period == pytest.approx(0.0)
 
 
-def test_components_that_are_well_are_asked_at_the_same_moments() -> None:
+def test_an_agent_at_rest_turns_twice_for_all_that_falls_due_together() -> None:
+    """Once to ask, once for all answers: what an idle agent costs is what it turns."""
+
     async def main() -> None:
         async with agent(*(f"{name}:1" for name in NAMES)) as bench:
-            tasks = [service(name, port=port) for port, name in enumerate(NAMES, 1)]
-            await bench.hold(assignment(*tasks))
+            await bench.hold(assignment(*(service(name, port=port) for port, name in enumerate(NAMES, 1))))
             for name in NAMES:
                 await bench.until_healthy(name)
+            bench.prober.takes = partial(next, cycle((0.001, 0.004, 0.002, 0.008)))
             await bench.live(STEADY_SECONDS)
-            dues = {health.due for health in bench.loop.view.health.values()}
-            assert len(dues) == 1
+            asked, turned = len(bench.prober.asked), bench.turns
+            await bench.live(10 * STEADY_SECONDS)
+            assert len(bench.prober.asked) - asked >= 9 * len(NAMES)
+            assert bench.turns - turned <= 10 * 2 + len(("listing", "inspection")) * 4
 
     virtually(main())
