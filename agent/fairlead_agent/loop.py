@@ -17,7 +17,7 @@ from fairlead_agent.happenings import Happening, Happenings
 from fairlead_agent.instructions import Instruction, ListContainers
 from fairlead_agent.machine_happenings import news
 from fairlead_agent.machine_report import observe
-from fairlead_agent.machine_results import settle
+from fairlead_agent.machine_results import is_no_news, settle
 from fairlead_agent.machine_timers import seconds_to_wait
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.runtime.port import RuntimeFailure
@@ -28,6 +28,8 @@ from fairlead_wire.backoff import delays
 
 _log = logging.getLogger(__name__)
 _WATCH_AGAIN_FIRST, _WATCH_AGAIN_LAST = 0.5, 5.0
+# What is no news comes a dozen at a time, and waits for the last of them: one turn in place of a dozen.
+_TOGETHER_SECONDS = 0.05
 
 Fold = Callable[[View, Moment], View]
 
@@ -112,13 +114,23 @@ class Loop:
                 task.cancel()
             await asyncio.gather(*watchers, *self._running, return_exceptions=True)
 
-    def _put(self, fold: Fold, cause: Instruction | None = None) -> asyncio.Future[None]:
-        item = _Input(fold, asyncio.get_running_loop().create_future(), cause)
+    def _put(self, fold: Fold, cause: Instruction | None = None, within: float = 0.0) -> asyncio.Future[None]:
+        """`within`: seconds that it may wait for others."""
+        loop = asyncio.get_running_loop()
+        item = _Input(fold, loop.create_future(), cause)
         # Whoever does not wait for it must not leave an exception that nobody retrieves.
         item.taken.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._inputs.append(item)
-        self._wake.set()
+        if within:
+            loop.call_later(within, self._wake_for_what_is_left)
+        else:
+            self._wake.set()
         return item.taken
+
+    def _wake_for_what_is_left(self) -> None:
+        """An earlier one may have taken all that waited."""
+        if self._inputs:
+            self._wake.set()
 
     async def _take_inputs(self) -> None:
         self._wake.clear()
@@ -161,7 +173,8 @@ class Loop:
     async def _perform(self, instruction: Instruction) -> None:
         outcome = await self._worker.perform(instruction)
         random = self._clock.random()
-        self._put(lambda view, now: settle(view, outcome, now, random), instruction)
+        within = _TOGETHER_SECONDS if is_no_news(self.view, outcome) else 0.0
+        self._put(lambda view, now: settle(view, outcome, now, random), instruction, within)
 
     async def _wait(self) -> None:
         if self._wake.is_set():

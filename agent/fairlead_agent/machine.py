@@ -37,9 +37,9 @@ def issued(view: View, instructions: tuple[Instruction, ...], now: Moment) -> Vi
     """The view once these instructions are under way."""
     for instruction in instructions:
         if isinstance(instruction, ListContainers):
-            view = replace(view, listing_due=now.steady + LISTING_SECONDS)
+            view = replace(view, listing_due=now.tick(LISTING_SECONDS))
         elif isinstance(instruction, Inspect):
-            view = replace(view, inspection_due=now.steady + machine_inputs.RESYNC_SECONDS)
+            view = replace(view, inspection_due=now.tick(machine_inputs.RESYNC_SECONDS))
     return replace(view, in_flight={**view.in_flight, **{item.lane: item for item in instructions}})
 
 

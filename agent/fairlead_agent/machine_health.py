@@ -36,8 +36,9 @@ def restarted(health: Health, now: Moment) -> Health:
 def answered(health: Health, result: ProbeResult, now: Moment) -> Health:
     """Healthy at the first good answer; no longer so after three bad ones in a row."""
     if result.healthy:
-        due = now.steady + STEADY_SECONDS
-        return replace(health, due=due, healthy=True, confirmed=True, asked=True, misses=0, message="")
+        return replace(
+            health, due=now.tick(STEADY_SECONDS), healthy=True, confirmed=True, asked=True, misses=0, message=""
+        )
     misses = health.misses + 1
     healthy = health.healthy and misses < MISSES
     return replace(

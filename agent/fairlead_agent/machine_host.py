@@ -57,7 +57,7 @@ def applied(view: View, instruction: ApplyObject, value: ApplyResult, now: Momen
     spec, before = instruction.spec, view.objects.get(instruction.spec.name)
     failures = 0 if value.applied else (before.failures if before else 0) + 1
     retry = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS)) - 1]
-    due = now.steady + (retry if value.retry and not value.applied else KEEP_SECONDS)
+    due = now.steady + retry if value.retry and not value.applied else now.tick(KEEP_SECONDS)
     state = ObjectState(spec.digest, value.applied, value.retry, value.message, due, failures)
     return replace(view, objects={**view.objects, spec.name: state})
 

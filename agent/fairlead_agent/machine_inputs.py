@@ -22,7 +22,7 @@ from fairlead_wire.task import OnChange, TaskSpec, canonical_json, digest
 
 Item = TypeVar("Item", FileSpec, CertificateSpec)
 
-RESYNC_SECONDS = 10.0
+RESYNC_SECONDS = 30.0
 _FIRST = ("etcd", "kube-apiserver")
 _LAST = len(_FIRST) + 1
 

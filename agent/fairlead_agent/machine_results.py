@@ -54,6 +54,20 @@ def settle(view: View, outcome: Outcome, now: Moment, random: float) -> View:
     return _failed(view, outcome, now, random)
 
 
+def is_no_news(view: View, outcome: Outcome) -> bool:
+    """Whether all is as it was: the component well still, the object applied still. Nothing has to be done for it."""
+    instruction = outcome.instruction
+    if not isinstance(outcome, Done):
+        return False
+    if isinstance(instruction, RunProbe):
+        health = view.health.get(instruction.container_id)
+        return bool(health and health.healthy and not health.misses and outcome.value.healthy)
+    if isinstance(instruction, ApplyObject):
+        state = view.objects.get(instruction.spec.name)
+        return bool(state and state.applied and state.digest == instruction.spec.digest and outcome.value.applied)
+    return False
+
+
 def delay(failures: int, random: float) -> float:
     """Seconds to wait after so many failures in a row: full jitter, never quite zero."""
     ceiling = min(LAST_SECONDS, FIRST_SECONDS * float(2 ** min(failures - 1, 10)))

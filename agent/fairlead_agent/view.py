@@ -21,6 +21,13 @@ class Moment:
     steady: float
     wall: float
 
+    def tick(self, period: float) -> float:
+        """The next multiple of `period` on the steady clock.
+
+        What is asked regularly is asked together: the agent turns once for all of it, and sleeps in between.
+        """
+        return (self.steady // period + 1) * period
+
 
 @dataclass(frozen=True)
 class Fallback:

@@ -8,7 +8,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from benchmarks import bring_up, commands, footprint, lab_again, machine, planning, recovery, report, servers
+from benchmarks import (
+    bring_up,
+    commands,
+    docker_calls,
+    footprint,
+    lab_again,
+    machine,
+    planning,
+    recovery,
+    report,
+    servers,
+)
 from benchmarks.figures import Figure
 from fairlead_cli.lab.names import Lab
 
@@ -22,6 +33,7 @@ ON_SERVERS: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "commands": lambda lab: [commands.status_figure(lab)],
     "recovery": recovery.figures,
     "footprint": footprint.figures,
+    "docker": docker_calls.figures,
 }
 """In this order: the first makes the cluster that the others need."""
 

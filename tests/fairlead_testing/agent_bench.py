@@ -104,7 +104,7 @@ class FakeIssuer:
 @dataclass
 class AgentBench:
     """One node and its agent. `saved` is what the journal holds; `full`: the disk takes no more of
-    it. `ahead`: seconds that its wall clock was set ahead."""
+    it. `ahead`: seconds that its wall clock was set ahead; `turns`: how often its loop has decided."""
 
     runtime: FakeRuntime
     host: FakeHost = field(default_factory=FakeHost)
@@ -120,6 +120,7 @@ class AgentBench:
     happenings: Happenings = field(default_factory=Happenings)
     instructions: list[Instruction] = field(default_factory=list)
     doubles: list[str] = field(default_factory=list)
+    turns: int = 0
     issuer: FakeIssuer = field(init=False)
     loop: Loop = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -226,6 +227,7 @@ class AgentBench:
                 task.result()
 
     def _check(self, view: View, instructions: tuple[Instruction, ...]) -> None:
+        self.turns += 1
         validate_view(view)
         validate_instructions(view, instructions)
         self.instructions += instructions

@@ -118,14 +118,18 @@ class FakeHost:
 
 @dataclass
 class FakeProber:
-    """`answer` decides; by default all is well. `unhealthy` maps a probe's port or path to why it is not."""
+    """`answer` decides; by default all is well. `unhealthy` maps a probe's port or path to why it is not; `takes`:
+    seconds of the next answer."""
 
     unhealthy: dict[int | str, str] = field(default_factory=dict)
     asked: list[Probe] = field(default_factory=list)
     answer: Callable[[Probe], ProbeResult] | None = None
+    takes: Callable[[], float] | None = None
 
     async def probe(self, probe: Probe) -> ProbeResult:
         self.asked.append(probe)
+        if self.takes is not None:
+            await asyncio.sleep(self.takes())
         if self.answer is not None:
             return self.answer(probe)
         reason = self.unhealthy.get(probe.port) or self.unhealthy.get(probe.path)

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from fairlead_controller.spec_file import parse
+from fairlead_testing.fake_runtime import Held
 from fairlead_testing.simulation.crew import Crew, crew, outcome
+from fairlead_testing.simulation.engine import WatchedEngine
 from fairlead_testing.simulation.fleet import SimulatedFleet, simulate
 from fairlead_testing.simulation.schedule import KINDS, Schedule, Wish, generate
 from fairlead_testing.simulation.tables import Tables
@@ -95,20 +97,30 @@ def _lose_update(fleet: SimulatedFleet) -> None:
 
 
 def _second_container(fleet: SimulatedFleet) -> None:
-    def copy() -> None:
-        engine = fleet.servers[0].engine
-        held = engine.held("fairlead-kubelet")
+    engine = fleet.servers[0].engine
+
+    def copy(held: Held) -> None:
         engine._run(engine._held[engine._add(replace(held, id="", name="fairlead-kubelet-2"))])
 
-    asyncio.get_running_loop().call_later(6.0, copy)
+    _once_there(engine, "fairlead-kubelet", copy)
 
 
 def _remove(fleet: SimulatedFleet) -> None:
-    def remove() -> None:
-        engine = fleet.servers[0].engine
-        asyncio.get_running_loop().create_task(engine.remove(engine.held("fairlead-kubelet").id))
+    engine, loop = fleet.servers[0].engine, asyncio.get_running_loop()
+    _once_there(engine, "fairlead-kubelet", lambda held: loop.create_task(engine.remove(held.id)))
 
-    asyncio.get_running_loop().call_later(6.0, remove)
+
+def _once_there(engine: WatchedEngine, name: str, act: Callable[[Held], object]) -> None:
+    """Whenever its turn comes in this order of things: a container of that name has been made."""
+
+    def look() -> None:
+        found = next((held for held in engine._held.values() if held.name == name), None)
+        if found is not None:
+            act(found)
+        else:
+            asyncio.get_running_loop().call_later(0.5, look)
+
+    look()
 
 
 _SPOILERS: dict[str, Callable[[SimulatedFleet], None]] = {

@@ -83,7 +83,7 @@ async def _open(client: Client, name: str) -> None:
     """Opens a relay and closes it again. Raises what keeps it from opening."""
     frames = client.stream(lambda _: client.relays.OpenRelay(_only_target(name)), None)
     await anext(frames)
-    await frames.aclose()  # type: ignore[attr-defined]  # an async generator
+    await frames.aclose()
 
 
 async def _only_target(name: str) -> AsyncIterator[relays_pb2.OpenRelayRequest]:

@@ -14,8 +14,10 @@ from rich.console import Console
 
 from fairlead_cli import contexts
 from fairlead_cli.bundle.commands import verified
+from fairlead_cli.bundle.verifying import refuse_unless_well
 from fairlead_cli.commands.options import Format, Output, examples, group
-from fairlead_cli.lab import bringup, engine, front, kubectl, size
+from fairlead_cli.images.progress import Step as Progressing
+from fairlead_cli.lab import bringup, engine, front, kept_bundle, kubectl, size
 from fairlead_cli.lab import down as teardown
 from fairlead_cli.lab import status as state
 from fairlead_cli.lab import walk as walking
@@ -69,7 +71,7 @@ def up(
 ) -> None:
     """Makes the lab, or whatever of it is missing. Run it again at any time."""
     lab = size.chosen(name, servers, control_planes)
-    stock = stock_from(bundle) if bundle else None
+    stock = stock_from(bundle) if bundle else stock_at_hand()
     size.remember(lab)
     outcomes, seconds = carry_out(lab, bringup.steps(lab, stock))
     console = Console()
@@ -129,6 +131,15 @@ def carry_out(lab: Lab, steps: Sequence[Step]) -> tuple[list[Outcome], float]:
 def stock_from(bundle: Path) -> Stock:
     """The images of a bundle, once it is verified. Raises Invalid if it is not well, or not made for a lab."""
     return BundleStock(verified(bundle, ""))
+
+
+def stock_at_hand() -> Stock:
+    """The cache's images, and those of a bundle that lies beside them; it is verified when something is taken."""
+    found = kept_bundle.find()
+    if found is None:
+        return Stock()
+    silent = Progressing("verify", lambda _: None, time.monotonic)
+    return kept_bundle.CacheFirst(lambda: BundleStock(refuse_unless_well(found, "", silent)))
 
 
 def next_commands(lab: Lab) -> list[str]:

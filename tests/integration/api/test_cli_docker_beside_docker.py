@@ -163,9 +163,9 @@ def test_images(fairlead: Run, image: str) -> None:
         same(fairlead, "images", *words, image)
         same(fairlead, "images", *words, image.partition(":")[0])
     before, ours, after = (
-        sorted(timeless(call("images").out)) for call in (docker, partial(fairlead, "docker"), docker)
+        {tuple(row) for row in timeless(call("images").out)} for call in (docker, partial(fairlead, "docker"), docker)
     )
-    assert ours == before or before != after  # images come and go on this Engine
+    assert before & after <= ours <= before | after, "images come and go on this Engine"
 
 
 def test_an_image_without_a_time(fairlead: Run, timeless_image: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fairlead_agent.instructions import IssueCertificates, WriteFile
 from fairlead_agent.machine_events import files_changed
+from fairlead_agent.machine_inputs import RESYNC_SECONDS
 from fairlead_testing.agent_bench import agent
 from fairlead_testing.tasks import assignment, reads, service, uses
 from fairlead_testing.virtual_time import virtually
@@ -61,7 +62,7 @@ def test_an_edit_that_nobody_tells_is_undone_within_the_resync() -> None:
             await bench.hold(assignment(reads(ETCD, file, OnChange.NONE), file))
             await bench.until_healthy("etcd")
             bench.host.files[file.path].mode = 0o777
-            await bench.until(lambda: bench.host.files[file.path].mode == file.mode, seconds=11)
+            await bench.until(lambda: bench.host.files[file.path].mode == file.mode, seconds=RESYNC_SECONDS + 1)
 
     virtually(main())
 

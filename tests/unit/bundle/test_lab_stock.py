@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from fairlead_cli.bundle import create
 from fairlead_cli.bundle.opened import Bundle, open_bundle
 from fairlead_cli.images import archive
 from fairlead_cli.images.cache import Cache
-from fairlead_cli.lab import images
+from fairlead_cli.lab import images, kept_bundle
 from fairlead_cli.lab.from_bundle import BundleStock
 from fairlead_testing import small_bundle
 from fairlead_wire.errors import Invalid
@@ -84,3 +85,26 @@ def test_a_bundle_that_was_not_made_for_a_lab_is_refused(tmp_path: Path, cache: 
     with pytest.raises(Invalid, match=r"was not made for a lab: it lacks agent, .*pause") as told:
         BundleStock(open_bundle(small_bundle.bundle(tmp_path)), cache)
     assert told.value.next_step == "Make one with `fairlead bundle create --for-lab`."
+
+
+def test_the_newest_bundle_at_hand_is_found(tmp_path: Path) -> None:
+    assert kept_bundle.find(tmp_path) is None
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for age, name in enumerate(("new.tar", "old.tar", "older.tar")):
+        (folder / name).touch()
+        os.utime(folder / name, (1_000_000 - age, 1_000_000 - age))
+    (folder / "newest.txt").touch()
+    assert kept_bundle.find(tmp_path) == folder / "new.tar"
+
+
+def test_what_the_cache_lacks_comes_from_the_bundle_at_hand(
+    bundle: Bundle, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIRLEAD_CACHE", str(cache.root))
+    stock = kept_bundle.CacheFirst(lambda: BundleStock(bundle, cache))
+    assert stock.find(images.COMPONENTS) is None
+    built = stock.build(images.COMPONENTS, lambda _: None)
+    assert built == BundleStock(bundle, cache).build(images.COMPONENTS, pytest.fail)
+    assert stock.find(images.COMPONENTS) == built
+    assert stock.program("kubectl", lambda _: None).read_bytes() == b"#!kubectl"
