@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OF_DOCKER = ("docker_version", "docker_api", "docker_root", "cgroup_driver", "live_restore")
+"""The facts that only a Docker that answers can tell; with it away they have their defaults, and no version."""
+
 
 @dataclass(frozen=True)
 class Facts:

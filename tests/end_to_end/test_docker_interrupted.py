@@ -54,7 +54,12 @@ def broken(faults: FaultLab) -> Iterator[None]:
     faults.on_server(f'docker run -d --name {NAME} --entrypoint sh {IMAGE} -c "{TALK}"')
     yield
     clear(faults)
-    faults.until_well()
+
+
+def until_well(faults: FaultLab) -> None:
+    """All components of the server run, and the controller calls them healthy."""
+    faults.until(lambda: not faults.unwell(), "everything is healthy")
+    faults.until_runs(lambda runs: True, "everything runs")
 
 
 def clear(faults: FaultLab) -> None:
@@ -130,7 +135,7 @@ def test_who_follows_is_told(faults: FaultLab, tmp_path: Path, command: str, kil
     assert said.decode().lstrip().startswith("Error: "), said
     assert "→ " in said.decode()
     assert took < END_SECONDS / 2
-    faults.until_well()
+    until_well(faults)
     faults.until(lambda: works(faults), "logs are shown again")
     assert faults.on_server(f"docker inspect --format '{{{{.RestartCount}}}}' {NAME}").strip() == "0"
 

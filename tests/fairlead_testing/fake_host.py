@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from fairlead_agent.effects import ApplyResult, HostFailure, ProbeResult
 from fairlead_agent.runtime.port import EngineAway, Runtime
 from fairlead_wire.assignment import CertificateSpec, FileSpec, ObjectSpec
-from fairlead_wire.facts import Facts
+from fairlead_wire.facts import OF_DOCKER, Facts
 from fairlead_wire.task import Footprint, Probe, TaskSpec, digest
 
 
@@ -39,7 +39,8 @@ class FakeHost:
         try:
             await runtime.engine()
         except EngineAway:
-            return Facts(self.held.hostname)
+            away = Facts(self.held.hostname)
+            return replace(self.held, **{name: getattr(away, name) for name in OF_DOCKER})
         return self.held
 
     def boot_id(self) -> str:

@@ -1,4 +1,7 @@
-"""Which schedules are simulated: FAIRLEAD_SCHEDULES (how many, default 500), or FAIRLEAD_SEED (one, told in full)."""
+"""Which schedules are simulated: FAIRLEAD_SCHEDULES (how many, default 500), or FAIRLEAD_SEED (one, told in full).
+
+FAIRLEAD_FIRST leaves out all before it, to go on with a run that was broken off.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import pytest
 
 BATCH = 50
 SCHEDULES = int(os.environ.get("FAIRLEAD_SCHEDULES", "500"))
+FIRST = int(os.environ.get("FAIRLEAD_FIRST", "0"))
 SEED = os.environ.get("FAIRLEAD_SEED", "")
 
 
@@ -18,4 +22,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _batches() -> list[range]:
-    return [range(first, min(first + BATCH, SCHEDULES)) for first in range(0, SCHEDULES, BATCH)]
+    return [range(first, min(first + BATCH, SCHEDULES)) for first in range(FIRST, SCHEDULES, BATCH)]

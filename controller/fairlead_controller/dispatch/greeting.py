@@ -10,7 +10,7 @@ from fairlead_controller.model.snapshot import ClusterPhase
 from fairlead_controller.store.port import Repositories
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.errors import Denied
-from fairlead_wire.facts import Facts
+from fairlead_wire.facts import OF_DOCKER, Facts
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,17 @@ def greet(repositories: Repositories, node_id: str, greeted: Greeted, key_digest
 
 
 def _facts(node: Node, facts: Facts, claimed: bool) -> Facts:
-    """A claimed node keeps its address: etcd members and certificates carry it. Changing it is a spec change."""
-    keep = claimed or not facts.address
-    return replace(facts, address=node.facts.address) if keep and node.facts.address else facts
+    """A claimed node keeps its address: etcd members and certificates carry it. Changing it is a spec change.
+
+    What an agent tells while its Docker is away tells nothing of Docker: taken for news, it would have components
+    replaced that only name Docker's API or its cgroup driver.
+    """
+    known = node.facts
+    if (claimed or not facts.address) and known.address:
+        facts = replace(facts, address=known.address)
+    if not facts.docker_version and known.docker_version:
+        facts = replace(facts, **{name: getattr(known, name) for name in OF_DOCKER})
+    return facts
 
 
 def _open_clusters(repositories: Repositories) -> frozenset[str]:

@@ -73,6 +73,17 @@ def test_a_claimed_node_keeps_its_address_since_certificates_and_etcd_carry_it(s
     assert greeting.clusters == {"lab"}
 
 
+def test_an_agent_whose_docker_is_away_tells_nothing_of_docker(store: MemoryStore) -> None:
+    known = replace(Facts("node-1", address="192.0.2.1"), docker_version="29.1", docker_api="1.52")
+    known = replace(known, docker_root="/srv/docker", cgroup_driver="systemd", live_restore=True)
+    greeting = store.now(lambda it: greet(it, "n1", Greeted(known), "k", 1.0))
+    assert greeting.node.facts == known
+    away = store.now(lambda it: greet(it, "n1", Greeted(Facts("node-1", kernel="6.18")), "k", 1.0))
+    assert away.node.facts == replace(known, kernel="6.18")
+    newer = replace(known, docker_version="30.0", cgroup_driver="cgroupfs", live_restore=False)
+    assert store.now(lambda it: greet(it, "n1", Greeted(newer), "k", 1.0)).node.facts == newer
+
+
 def test_a_revoked_node_is_not_greeted(store: MemoryStore) -> None:
     node = store.now(lambda repositories: repositories.nodes.get("n1"))
     assert node is not None
