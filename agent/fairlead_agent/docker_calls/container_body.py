@@ -28,17 +28,18 @@ def create_body(spec: docker_pb2.ContainerSpec) -> dict[str, Any]:
 
 
 def _config(spec: docker_pb2.ContainerSpec, ports: Iterable[Published], anonymous: Iterable[str]) -> dict[str, Any]:
-    """Standard input ends with the client that is attached, as with `docker run -i`."""
+    """Standard input ends with the client that is attached, unless it runs detached: as `docker run` has it."""
+    attached = not spec.detached
     body: dict[str, Any] = {
         "Image": spec.image,
         "Env": list(spec.environment),
         "Labels": dict(spec.labels),
         "Tty": spec.terminal,
         "OpenStdin": spec.stdin,
-        "StdinOnce": spec.stdin,
-        "AttachStdin": spec.stdin,
-        "AttachStdout": True,
-        "AttachStderr": True,
+        "StdinOnce": spec.stdin and attached,
+        "AttachStdin": spec.stdin and attached,
+        "AttachStdout": attached,
+        "AttachStderr": attached,
         "ExposedPorts": {each.port: {} for each in ports},
         "Volumes": {path: {} for path in anonymous},
     }

@@ -98,11 +98,3 @@ def command_failure(error: FairleadError) -> int:
     if any(words in told for words in ("executable file not found", "no such file or directory")):
         return 127
     return 126 if any(words in told for words in ("permission denied", "is a directory")) else 125
-
-
-def canonical_name(reference: str) -> str:
-    """With its registry: "nginx:latest" is "docker.io/library/nginx:latest"."""
-    first, slash, _ = reference.partition("/")
-    if slash and (first == "localhost" or "." in first or ":" in first):
-        return reference
-    return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"

@@ -14,12 +14,13 @@ from fairlead.api.v1 import docker_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.commands.options import Format, Output, run, single
 from fairlead_cli.docker.command import docker_command
-from fairlead_cli.docker.container_spec import canonical_name, full_name
+from fairlead_cli.docker.container_spec import full_name
 from fairlead_cli.docker.fanout import Outcome, Prefix, each, end, error_json, show_failures
 from fairlead_cli.docker.nodes import AllNodes, ClusterName, NodeNames, choose, resource, wanted
 from fairlead_cli.docker.progress import Message, Messages, Screen
 from fairlead_cli.render.console import is_terminal, say
 from fairlead_cli.render.plain import json_text
+from fairlead_wire.references import full_reference
 
 Show = Callable[[Message], None]
 
@@ -39,7 +40,7 @@ def pull(
     """Fetch an image from its registry, on several nodes side by side."""
     tells = output is Format.TABLE and not quiet
     reference = full_name(image)
-    name = canonical_name(reference)
+    name = full_reference(reference)
 
     async def work(client: Client) -> bool:
         nodes = await choose(client, wanted(node, cluster, all_nodes))

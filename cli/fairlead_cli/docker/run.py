@@ -118,6 +118,7 @@ def run_container(
             extra_hosts=add_host or (),
             init=init,
             pid=pid,
+            detached=detach,
         )
         how = How(spec, pull, wanted(node, cluster, all_nodes), output)
         code = run(context, lambda client: run_detached(client, how) if detach else run_here(client, how))

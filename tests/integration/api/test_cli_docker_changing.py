@@ -86,6 +86,7 @@ def test_run_in_the_background(beside: ThreadedServer, docker: Run) -> None:
         hostname="host",
         terminal=True,
         stdin=True,
+        detached=True,
         remove=True,
         memory=64 * 2**20,
         cpus=1.5,

@@ -15,7 +15,6 @@ from fairlead_cli.docker.arguments import divided
 from fairlead_cli.docker.build_context import Folder, archive, blocks
 from fairlead_cli.docker.build_source import source
 from fairlead_cli.docker.container_spec import (
-    canonical_name,
     capabilities,
     command_failure,
     environment,
@@ -28,6 +27,7 @@ from fairlead_cli.docker.dockerfile import needs
 from fairlead_cli.docker.ignore_patterns import compile_patterns, excluded, is_excluded, read_patterns
 from fairlead_cli.docker.progress import Messages, Screen, progress_bar
 from fairlead_wire.errors import FairleadError, Invalid, Refused
+from fairlead_wire.references import full_reference
 
 OPTIONS = {"-i": False, "-t": False, "-e": True, "--env": True, "--rm": False, "-p": True, "--name": True}
 
@@ -116,7 +116,7 @@ def test_capabilities() -> None:
     ],
 )
 def test_names_of_images(name: str, full: str, canonical: str) -> None:
-    assert (full_name(name), canonical_name(full_name(name))) == (full, canonical)
+    assert (full_name(name), full_reference(full_name(name))) == (full, canonical)
 
 
 def test_exit_codes_of_refusals() -> None:

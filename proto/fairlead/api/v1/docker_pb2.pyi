@@ -886,6 +886,7 @@ class ContainerSpec(_message.Message):
     EXTRA_HOSTS_FIELD_NUMBER: _builtins.int
     INIT_FIELD_NUMBER: _builtins.int
     PID_FIELD_NUMBER: _builtins.int
+    DETACHED_FIELD_NUMBER: _builtins.int
     image: _builtins.str
     """The image's reference or identifier."""
     name: _builtins.str
@@ -924,6 +925,8 @@ class ContainerSpec(_message.Message):
     """Use an init process."""
     pid: _builtins.str
     """"host", or empty."""
+    detached: _builtins.bool
+    """Nobody waits for it, as with `docker run -d`: its standard input stays open from one client to the next."""
     @_builtins.property
     def command(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Command and arguments, none for the image's own."""
@@ -991,10 +994,11 @@ class ContainerSpec(_message.Message):
         extra_hosts: _abc.Iterable[_builtins.str] | None = ...,
         init: _builtins.bool = ...,
         pid: _builtins.str = ...,
+        detached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_add", b"cap_add", "cap_drop", b"cap_drop", "command", b"command", "cpus", b"cpus", "entrypoint", b"entrypoint", "entrypoint_set", b"entrypoint_set", "environment", b"environment", "extra_hosts", b"extra_hosts", "hostname", b"hostname", "image", b"image", "init", b"init", "labels", b"labels", "memory", b"memory", "name", b"name", "network", b"network", "pid", b"pid", "ports", b"ports", "privileged", b"privileged", "publish_all", b"publish_all", "read_only", b"read_only", "remove", b"remove", "restart", b"restart", "stdin", b"stdin", "stop_signal", b"stop_signal", "terminal", b"terminal", "user", b"user", "volumes", b"volumes", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_add", b"cap_add", "cap_drop", b"cap_drop", "command", b"command", "cpus", b"cpus", "detached", b"detached", "entrypoint", b"entrypoint", "entrypoint_set", b"entrypoint_set", "environment", b"environment", "extra_hosts", b"extra_hosts", "hostname", b"hostname", "image", b"image", "init", b"init", "labels", b"labels", "memory", b"memory", "name", b"name", "network", b"network", "pid", b"pid", "ports", b"ports", "privileged", b"privileged", "publish_all", b"publish_all", "read_only", b"read_only", "remove", b"remove", "restart", b"restart", "stdin", b"stdin", "stop_signal", b"stop_signal", "terminal", b"terminal", "user", b"user", "volumes", b"volumes", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
