@@ -42,6 +42,7 @@ async def test_a_component_starts_from_the_fleets_registry_though_upstream_does_
     async with running(controller), connected(controller.enrolment, tmp_path, token=controller.token()) as agent:
         fleet_serves(agent)
         (await controller.until_session()).send(image_sources=SOURCES)
+        await until_trusted(agent)
         controller.hold(assignment(ETCD))
         await controller.until_state(Subject.TASK, "etcd", TaskState.HEALTHY)
         assert agent.runtime.images == {IMAGE}
