@@ -160,4 +160,4 @@ def test_fairleads_own_are_protected(docker_lab: RunningLab) -> None:
         assert "--force" in refused.errors
     assert here(docker_lab, "restart", "--force", "-t", "1", own).ok
     events = json.loads(docker_lab.fairlead("events", "-n", "50", "-o", "json").output)
-    assert "The container fairlead-coredns was restarted by force." in [event["message"] for event in events]
+    assert "Asked to restart the container fairlead-coredns by force." in [event["message"] for event in events]
