@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairlead_cli.lab import front, network
+from fairlead_cli.lab import front, network, outer
 from fairlead_cli.lab.names import Lab
 from fairlead_cli.lab.processes import require
 from fairlead_cli.lab.spec import spec_for
@@ -38,6 +38,7 @@ def cut_off() -> Iterator[RunningLab]:
     made.on_server("".join(f"echo 127.0.0.1 {name} >> /etc/hosts; " for name in UPSTREAM))
     yield made
     lab_command("down", "--name", "images")
+    outer.try_docker("rmi", COREDNS, PAUSE)
 
 
 @pytest.fixture
