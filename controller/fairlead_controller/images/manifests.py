@@ -82,6 +82,7 @@ def fleet_image(reference: str, manifest: Manifest, put_at: float) -> FleetImage
         sum(one.size for one in manifest.blobs),
         tuple(one.digest for one in manifest.blobs),
         put_at,
+        tuple(one.size for one in manifest.blobs),
     )
 
 
