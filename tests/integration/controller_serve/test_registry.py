@@ -9,6 +9,8 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -248,10 +250,10 @@ async def test_without_a_program_the_controller_says_so_and_keeps_images_all_the
     assert (len(found.images), found.registry) == (1, "")
 
 
-def test_a_program_that_is_not_there_is_refused_at_the_start(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from fairlead_controller.app import main
-
-    assert main(["serve", "--data", str(tmp_path), "--registry", str(tmp_path / "none")]) == 1
-    assert "There is no program" in capsys.readouterr().err
+def test_a_program_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
+    """In a process of its own: `serve` sets up logging for good."""
+    program = "import sys; from fairlead_controller.app import run; sys.exit(run())"
+    words = ["serve", "--data", str(tmp_path), "--registry", str(tmp_path / "none")]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert b"There is no program" in done.stderr
