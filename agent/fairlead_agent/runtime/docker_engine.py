@@ -175,15 +175,18 @@ class DockerEngine:
         self, opener: Callable[[APIClient], Any], name: str, seconds: float | None
     ) -> AsyncGenerator[Any, None]:
         """The items of a stream. Raises TimeoutError after `seconds`; leaving it early closes its socket."""
-        deadline = None if seconds is None else time.monotonic() + seconds
+        loop = asyncio.get_running_loop()
+        deadline = None if seconds is None else loop.time() + seconds
         client = self._client
         stream: ThreadedStream[Any] = ThreadedStream(lambda: opener(client.connected()), client.failure, name)
         self._streams.add(stream)
         try:
             items = aiter(stream)
             while True:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                yield await asyncio.wait_for(anext(items), left)
+                # Not wait_for: until Python 3.12 it swallows a cancellation that comes at the same time as an item.
+                async with asyncio.timeout_at(deadline):
+                    item = await anext(items)
+                yield item
         except StopAsyncIteration:
             return
         finally:
