@@ -23,10 +23,10 @@ def ensure(lab: Lab, image: str) -> str:
     """
     if find(lab) is not None:
         return ""
-    name = f"{lab.name}-registry-program"
+    name = f"{lab.name}-registry-program"  # with a volume of its own, as the image says
     fresh = lab.registry_program.with_suffix(".new")
     try:
-        outer.try_docker("container", "rm", "--force", name)
+        outer.try_docker("container", "rm", "--force", "--volumes", name)
         outer.docker("create", "--name", name, "--label", lab.label, "--network", "none", image)
         outer.docker("cp", f"{name}:{IN_THE_IMAGE}", str(fresh))
         fresh.replace(lab.registry_program)
@@ -34,5 +34,5 @@ def ensure(lab: Lab, image: str) -> str:
         return error.message
     finally:
         fresh.unlink(missing_ok=True)
-        outer.try_docker("container", "rm", "--force", name)
+        outer.try_docker("container", "rm", "--force", "--volumes", name)
     return ""
