@@ -9,19 +9,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cached_property
+from importlib import import_module
 from typing import Any, TypeVar
 
 import grpc
 
-from fairlead.api.v1 import (
-    clusters_pb2_grpc,
-    events_pb2_grpc,
-    fleet_pb2_grpc,
-    nodes_pb2_grpc,
-    operations_pb2_grpc,
-    relays_pb2_grpc,
-    snapshots_pb2_grpc,
-)
 from fairlead_cli import contexts
 from fairlead_cli.contexts import Context
 from fairlead_cli.render.words import span
@@ -44,41 +36,37 @@ class NoController(Unreachable):
     """Nobody answers at the context's endpoint."""
 
 
+SERVICES = {
+    "clusters": "clusters/ClusterService",
+    "nodes": "nodes/NodeService",
+    "tokens": "nodes/TokenService",
+    "events": "events/EventService",
+    "operations": "operations/OperationService",
+    "fleet": "fleet/FleetService",
+    "snapshots": "snapshots/SnapshotService",
+    "relays": "relays/RelayService",
+    "docker": "docker/DockerService",
+    "images": "images/ImageService",
+    "registries": "registries/RegistryService",
+}
+"""Attribute of a client → file and service of fairlead.api.v1."""
+
+
 class Client:
     """The controller of one context. Methods of the stubs go through `call` and `stream`."""
 
     def __init__(self, context: Context, channel: grpc.aio.Channel) -> None:
         self.context = context
         self._channel = channel
-        self.clusters: Any = clusters_pb2_grpc.ClusterServiceStub(channel)
-        self.nodes: Any = nodes_pb2_grpc.NodeServiceStub(channel)
-        self.tokens: Any = nodes_pb2_grpc.TokenServiceStub(channel)
-        self.events: Any = events_pb2_grpc.EventServiceStub(channel)
-        self.operations: Any = operations_pb2_grpc.OperationServiceStub(channel)
-        self.fleet: Any = fleet_pb2_grpc.FleetServiceStub(channel)
-        self.snapshots: Any = snapshots_pb2_grpc.SnapshotServiceStub(channel)
-        self.relays: Any = relays_pb2_grpc.RelayServiceStub(channel)
 
-    @cached_property
-    def docker(self) -> Any:
-        """Only the commands of `fairlead docker` pay for its import."""
-        from fairlead.api.v1 import docker_pb2_grpc
-
-        return docker_pb2_grpc.DockerServiceStub(self._channel)
-
-    @cached_property
-    def images(self) -> Any:
-        """Only the commands that deal with images pay for its import."""
-        from fairlead.api.v1 import images_pb2_grpc
-
-        return images_pb2_grpc.ImageServiceStub(self._channel)
-
-    @cached_property
-    def registries(self) -> Any:
-        """Only `fairlead registry` pays for its import."""
-        from fairlead.api.v1 import registries_pb2_grpc
-
-        return registries_pb2_grpc.RegistryServiceStub(self._channel)
+    def __getattr__(self, name: str) -> Any:
+        """The stub of a service of the table. A command pays for the import of those that it uses, and of no other."""
+        if name not in SERVICES:
+            raise AttributeError(name)
+        file, _, service = SERVICES[name].partition("/")
+        stub = getattr(import_module(f"fairlead.api.v1.{file}_pb2_grpc"), f"{service}Stub")(self._channel)
+        setattr(self, name, stub)
+        return stub
 
     @cached_property
     def upload_blob(self) -> Any:

@@ -61,10 +61,20 @@ def _key(lab: Lab, node: str) -> Figure:
     ours = (str(front.command("fairlead")), "--context", lab.name, "docker", *command, "--node", node, NAME, "cat")
     with terminal(*ours) as mine, local(node), terminal("docker", *command, NAME, "cat") as own:
         for person in (mine, own):
+            _there(person)
             _typed(person)
         rounds = [(_typed(mine), _typed(own)) for _ in range(REPEATS)]
     said = f"{median(mine for mine, _ in rounds):.1f} ms and {median(own for _, own in rounds):.1f} ms"
     return Figure("A key at `exec -it`, over Docker's own", "ms", 5, tuple(mine - own for mine, own in rounds), said)
+
+
+def _there(person: Person) -> None:
+    """Returns once what is typed goes to the container and not to a terminal that still shows it by itself."""
+    end = time.monotonic() + docker_logs.FIRST_SECONDS
+    while not person.is_raw() and time.monotonic() < end:
+        time.sleep(0.02)
+    person.types(b"there\r")
+    person.sees(b"there\r\nthere\r\n")
 
 
 def _typed(person: Person) -> float:

@@ -19,12 +19,12 @@ from fairlead_cli.lab import controller_process, front
 from fairlead_cli.lab.names import Lab
 
 NAME, REPEATS, FOLLOWERS = "bench-writes", 3, 100
-SECONDS, LOOK_SECONDS, FOLLOW_SECONDS = 180, 0.05, 5.0
+SECONDS, LOOK_SECONDS, FOLLOW_SECONDS, FIRST_SECONDS = 180, 0.05, 5.0, 30.0
 MEBIBYTES, LINES = 1024, 1 << 20  # of 1 KiB each
 SLOWEST = 1 / 0.6  # the budget says speed: 0.6 of Docker's own
 
 WRITES = """\
-docker run --name {name} --log-driver json-file --log-opt max-size=-1 --entrypoint sh {image} -c '
+docker run --name {name} --log-driver json-file --log-opt max-size=4g --entrypoint sh {image} -c '
   line=$(printf %01023d 0); yes "$line" | head -n {lines}' >/dev/null
 """
 
