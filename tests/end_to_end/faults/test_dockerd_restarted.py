@@ -58,3 +58,17 @@ def test_without_live_restore_the_same_containers_run_again(
     after = lab.until_well()
     assert ids(after) == ids(before)
     assert all(after[name].started != before[name].started for name in before)
+
+
+def test_an_agent_that_connects_meanwhile_has_nothing_replaced(lab: FaultLab, before: Runs) -> None:
+    """What it tells of a Docker that does not answer is no news of that Docker."""
+    newest, since = lab.newest_event(), lab.server_time()
+    lab.on_server("pkill -STOP -x dockerd")
+    try:
+        lab.kill_controller()
+        lab.start_controller()
+        lab.until_told("node-connected", newest)
+    finally:
+        lab.on_server("pkill -CONT -x dockerd")
+    assert lab.until_well() == before
+    assert not lab.created_since(since)
