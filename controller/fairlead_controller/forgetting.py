@@ -8,9 +8,10 @@ from dataclasses import replace
 from fairlead_controller.model.move import Move, MoveAction
 from fairlead_controller.model.operation import Operation
 from fairlead_controller.model.snapshot import Snapshot
+from fairlead_controller.model.voided import is_void
 from fairlead_controller.plan.rollout import Changes
 from fairlead_controller.store.port import Repositories
-from fairlead_wire.assignment import Observation, Subject
+from fairlead_wire.assignment import Subject
 from fairlead_wire.task import TaskState
 
 Identity = tuple[Subject, str]
@@ -25,7 +26,7 @@ def retry(
         return {}
     members = {claim.node_id for claim in snapshot.fleet.claims_of(snapshot.cluster.name)} & snapshot.fleet.reachable
     found = ((id, snapshot.observed_on(id).values()) for id in sorted(members))
-    failures = {id: frozenset(item.identity for item in seen if _has_failed(item)) for id, seen in found}
+    failures = {id: frozenset(item.identity for item in seen if item.state is TaskState.FAILED) for id, seen in found}
     failures = {id: identities for id, identities in failures.items() if identities}
     for node_id in failures:
         if node_id not in assigned:
@@ -55,11 +56,8 @@ def forget(repositories: Repositories, *several: Mapping[str, frozenset[Identity
     forgotten: dict[str, frozenset[Identity]] = {}
     for node_id, identities in (pair for subjects in several for pair in subjects.items()):
         forgotten[node_id] = forgotten.get(node_id, frozenset()) | identities
-        kept = [item for item in repositories.observations.of(node_id) if item.identity not in identities]
+        seen = repositories.observations.of(node_id)
+        kept = [item for item in seen if item.identity not in identities or not is_void(item)]
         repositories.observations.clear(node_id)
         repositories.observations.put(node_id, kept)
     return forgotten
-
-
-def _has_failed(seen: Observation) -> bool:
-    return seen.state is TaskState.FAILED

@@ -29,6 +29,7 @@ KNOWN_SEEDS = {
     8: "an agent died of a write on a session that was over",
     31: "after delete and apply, what was healthy before was never told again",
     499: "an agent whose Docker was away told so, and components that name Docker's API were replaced",
+    7374: "good news was forgotten together with the failure that it came after",
 }
 
 

@@ -19,6 +19,7 @@ from fairlead_controller.dispatch.background import Background
 from fairlead_controller.dispatch.news import Change, Happened, write_news
 from fairlead_controller.events import Causes
 from fairlead_controller.feed import Feed
+from fairlead_controller.model.voided import is_void
 from fairlead_controller.ports import Clock
 from fairlead_controller.store.port import Repositories, Store
 from fairlead_wire.assignment import Observation, Subject
@@ -96,7 +97,8 @@ class ObservationBook:
         self._causes.forget(node_id)
 
     def forget_subjects(self, node_id: str, identities: frozenset[Identity]) -> None:
-        """These are done anew there: nothing is known of them until their agent tells of them again."""
+        """These are done anew there: nothing is known of them until their agent tells of them again. What it told since
+        they were looked at stays."""
         self._taken[node_id] = _without(self._taken.get(node_id, {}), identities)
         self._written[node_id] = MappingProxyType(_without(self.of(node_id), identities))
 
@@ -171,4 +173,4 @@ class ObservationBook:
 
 
 def _without(seen: Mapping[Identity, Observation], identities: frozenset[Identity]) -> dict[Identity, Observation]:
-    return {key: item for key, item in seen.items() if key not in identities}
+    return {key: item for key, item in seen.items() if key not in identities or not is_void(item)}

@@ -12,6 +12,7 @@ from fairlead_controller.dispatch import observations as room
 from fairlead_controller.dispatch.observations import ObservationBook
 from fairlead_controller.events import Causes
 from fairlead_controller.feed import Feed
+from fairlead_controller.forgetting import forget
 from fairlead_controller.model.node import Claim, Node, NodeRole
 from fairlead_controller.ports import Clock
 from fairlead_testing.lab_cluster import accepted, lab_spec
@@ -154,3 +155,32 @@ async def test_a_node_that_left_is_forgotten(store: BrittleStore) -> None:
     await book.close()
     assert book.of("n1") == {}
     assert store.now(lambda repositories: repositories.observations.of("n1")) == ()
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_what_became_well_since_somebody_looked_is_not_forgotten_with_the_failure(
+    store: BrittleStore, written: bool
+) -> None:
+    """Its agent tells it once: forgotten, an operation would wait for it for ever."""
+    book, identity = book_on(store), etcd(TaskState.FAILED, 1).identity
+    book.take("n1", 1, [etcd(TaskState.FAILED, 1)])
+    await book.flush()
+    book.take("n1", 1, [etcd(TaskState.HEALTHY, 2)])
+    if written:
+        await book.flush()
+    store.now(lambda repositories: forget(repositories, {"n1": frozenset({identity})}))
+    book.forget_subjects("n1", frozenset({identity}))
+    await book.flush()
+    assert book.of("n1")[identity].state is TaskState.HEALTHY
+    [stored] = store.now(lambda repositories: repositories.observations.of("n1"))
+    assert stored.state is TaskState.HEALTHY
+
+
+async def test_a_failure_that_gets_another_chance_is_forgotten(store: BrittleStore) -> None:
+    book, identity = book_on(store), etcd(TaskState.FAILED, 1).identity
+    book.take("n1", 1, [etcd(TaskState.FAILED, 1)])
+    await book.flush()
+    store.now(lambda repositories: forget(repositories, {"n1": frozenset({identity})}))
+    book.forget_subjects("n1", frozenset({identity}))
+    assert identity not in book.of("n1")
+    assert not store.now(lambda repositories: repositories.observations.of("n1"))
