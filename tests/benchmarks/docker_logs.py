@@ -52,7 +52,7 @@ def _a_gibibyte(lab: Lab, node: str) -> Iterator[Figure]:
         grown.append(more())
     yield ratio("`logs` of 1 GiB in lines of 1 KiB, by Docker's own", SLOWEST, mine, theirs)
     yield Figure("… speed", "MiB/s", 0, tuple(MEBIBYTES / seconds for seconds in mine))
-    yield Figure("… growth of the controller meanwhile", "MiB", 16, tuple(grown))
+    yield Figure("… growth of the controller amid a gibibyte", "MiB", 16, tuple(grown))
 
 
 def _followers(lab: Lab, node: str, talking: str) -> Iterator[Figure]:
@@ -64,7 +64,7 @@ def _followers(lab: Lab, node: str, talking: str) -> Iterator[Figure]:
     with growth(lab) as more:
         firsts = run(lab.name, all_of_them)
     yield Figure(f"{FOLLOWERS} followers at once, first byte", "s", 0, tuple(firsts))
-    yield Figure("… growth of the controller meanwhile", "MiB", 16, (more(),))
+    yield Figure("… growth of the controller with 100 followers", "MiB", 16, (more(),))
 
 
 async def _followed(client: Client, node: str, name: str) -> float:
