@@ -229,7 +229,7 @@ def test_build(image: str, mark: str, tmp_path: Path) -> None:
     listing = ("run", "--rm", f"{mark}-a", "sh", "-c", "cd /files; echo *; echo sub/*")
     assert (
         real_docker(*listing).out
-        == real_docker(*(each.replace("-a", "-b") for each in listing)).out
+        == real_docker(*(each.replace(f"{mark}-a", f"{mark}-b") for each in listing)).out
         == "kept sub\nsub/also\n"
     )
     assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", ours("build", "-q", str(root)).out)
