@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from hashlib import sha256
 
 from fairlead_controller.model.fleet_image import FleetImage
@@ -20,7 +20,7 @@ class FakeFleetImages:
 
     @property
     def size(self) -> int:
-        return sum({blob: size for image in self._images.values() for blob, size in _parts(image)}.values())
+        return sum({blob: size for image in self._images.values() for blob, size in image.blobs.items()}.values())
 
     def all(self) -> Mapping[str, FleetImage]:
         return dict(self._images)
@@ -62,10 +62,6 @@ class FakeFleetImages:
             call()
 
 
-def _parts(image: FleetImage) -> Iterator[tuple[str, int]]:
-    return zip(image.blobs, image.sizes, strict=True)
-
-
 def fleet_image(reference: str, **layers: int) -> FleetImage:
     """An image of that name. `layers`: name → bytes; images with a layer of one name share it."""
     full = full_reference(reference)
@@ -74,10 +70,8 @@ def fleet_image(reference: str, **layers: int) -> FleetImage:
         full,
         blob(f"manifest of {full}"),
         blob(f"config of {full}"),
-        sum(sizes.values()),
-        tuple(sizes),
+        sizes,
         0.0,
-        tuple(sizes.values()),
     )
 
 

@@ -87,7 +87,7 @@ def _volume_problem(volume: str) -> str:
     return ""
 
 
-def full_name(reference: str) -> str:
+def tagged(reference: str) -> str:
     """With Docker's own tag if it has none: "nginx" is "nginx:latest"."""
     return reference if "@" in reference or ":" in reference.rpartition("/")[2] else f"{reference}:latest"
 

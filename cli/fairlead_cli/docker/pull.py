@@ -14,7 +14,7 @@ from fairlead.api.v1 import docker_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.commands.options import Format, Output, run, single
 from fairlead_cli.docker.command import docker_command
-from fairlead_cli.docker.container_spec import full_name
+from fairlead_cli.docker.container_spec import tagged
 from fairlead_cli.docker.fanout import Outcome, Prefix, each, end, error_json, show_failures
 from fairlead_cli.docker.nodes import AllNodes, ClusterName, NodeNames, choose, resource, wanted
 from fairlead_cli.docker.progress import Message, Messages, Screen
@@ -39,7 +39,7 @@ def pull(
 ) -> None:
     """Fetch an image from its registry, on several nodes side by side."""
     tells = output is Format.TABLE and not quiet
-    reference = full_name(image)
+    reference = tagged(image)
     name = full_reference(reference)
 
     async def work(client: Client) -> bool:

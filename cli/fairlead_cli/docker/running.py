@@ -9,7 +9,7 @@ from enum import StrEnum
 from fairlead.api.v1 import docker_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.commands.options import Format
-from fairlead_cli.docker.container_spec import command_failure, full_name
+from fairlead_cli.docker.container_spec import command_failure, tagged
 from fairlead_cli.docker.fanout import Outcome, Prefix, each, named
 from fairlead_cli.docker.nodes import Wanted, choose, resource
 from fairlead_cli.docker.progress import Message
@@ -105,7 +105,7 @@ async def _talk(client: Client, node: str, identifier: str, stdin: bool) -> int:
 async def create(client: Client, node: str, how: How, progress: Show) -> str:
     """The identifier of the new container. An image that is not there is pulled first, as `pull` says."""
     request = docker_pb2.CreateContainerRequest(node=resource(node), container=how.spec)
-    reference = full_name(how.spec.image)
+    reference = tagged(how.spec.image)
     if how.pull is Pull.ALWAYS:
         await fetch(client, node, reference, progress)
     try:

@@ -79,10 +79,8 @@ def fleet_image(reference: str, manifest: Manifest, put_at: float) -> FleetImage
         reference,
         manifest.digest,
         manifest.config.digest,
-        sum(one.size for one in manifest.blobs),
-        tuple(one.digest for one in manifest.blobs),
+        {one.digest: one.size for one in manifest.blobs},
         put_at,
-        tuple(one.size for one in manifest.blobs),
     )
 
 

@@ -35,23 +35,13 @@ def lacking(references: Iterable[str], there: Collection[str], fleet: Mapping[st
 
 
 def _lacking(references: Collection[str], there: Collection[str], fleet: Mapping[str, FleetImage]) -> Iterator[Lack]:
-    held = {blob for reference in references if reference in there for blob in _blobs(fleet.get(reference))}
+    known = (fleet[reference] for reference in references if reference in there and reference in fleet)
+    held = {blob for image in known for blob in image.blobs}
     for reference in references:
         if reference in there:
             continue
         if (image := fleet.get(reference)) is None:
             yield Lack(reference)
             continue
-        yield Lack(reference, _left(image, held), in_fleet=True)
+        yield Lack(reference, sum(size for blob, size in image.blobs.items() if blob not in held), in_fleet=True)
         held |= set(image.blobs)
-
-
-def _left(image: FleetImage, held: Collection[str]) -> int:
-    """Bytes of it that are not held; all of them where the sizes of its parts are not known."""
-    if len(image.sizes) != len(image.blobs):
-        return image.size
-    return sum(size for blob, size in dict(zip(image.blobs, image.sizes, strict=True)).items() if blob not in held)
-
-
-def _blobs(image: FleetImage | None) -> tuple[str, ...]:
-    return image.blobs if image else ()

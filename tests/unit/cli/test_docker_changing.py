@@ -18,9 +18,9 @@ from fairlead_cli.docker.container_spec import (
     capabilities,
     command_failure,
     environment,
-    full_name,
     labels,
     memory_bytes,
+    tagged,
 )
 from fairlead_cli.docker.detach_keys import DetachKeys
 from fairlead_cli.docker.dockerfile import needs
@@ -116,7 +116,7 @@ def test_capabilities() -> None:
     ],
 )
 def test_names_of_images(name: str, full: str, canonical: str) -> None:
-    assert (full_name(name), full_reference(full_name(name))) == (full, canonical)
+    assert (tagged(name), full_reference(tagged(name))) == (full, canonical)
 
 
 def test_exit_codes_of_refusals() -> None:

@@ -27,7 +27,7 @@ def test_an_image_is_what_its_manifest_says(kind: str) -> None:
     made = small_image(b"one", b"two", kind=kind)
     image = fleet_image("registry.k8s.io/etcd:1", parse(made.manifest), 7.0)
     config, *layers = made.blobs
-    assert (image.digest, image.image_id, image.blobs) == (made.digest, config, (config, *layers))
+    assert (image.digest, image.image_id, [*image.blobs]) == (made.digest, config, [config, *layers])
     assert (image.size, image.put_at) == (made.size, 7.0)
 
 
