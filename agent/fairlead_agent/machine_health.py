@@ -73,11 +73,13 @@ def is_overdue(view: View, task: TaskSpec, container: Container, now: Moment) ->
     health = view.health.get(container.id)
     if health is None or health.confirmed:
         return False
-    return now.steady >= overdue_at(task, health)
+    return now.steady >= overdue_at(view, task, health)
 
 
-def overdue_at(task: TaskSpec, health: Health) -> float:
-    return health.first_seen + task.probe.start_timeout_ms / 1000
+def overdue_at(view: View, task: TaskSpec, health: Health) -> float:
+    """A revision that comes meanwhile gives a container its whole time once more: what it waits for may be just what
+    was put right, and a failure would count against the newer revision."""
+    return max(health.first_seen, view.assigned_at) + task.probe.start_timeout_ms / 1000
 
 
 def probe_of(view: View, task: TaskSpec, container: Container) -> Probe:

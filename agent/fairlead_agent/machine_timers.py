@@ -36,7 +36,7 @@ def _start_timeouts(view: View) -> Iterator[float]:
         container = view.current(task.component)
         health = view.health.get(container.id) if container is not None else None
         if health is not None and not health.confirmed:
-            yield overdue_at(task, health)
+            yield overdue_at(view, task, health)
 
 
 def _renewals(view: View, now: Moment) -> Iterator[float]:

@@ -43,7 +43,8 @@ def container(task: object, status: ContainerStatus = RUNNING, previous: bool = 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table; `then` is None when nothing is to be done about the task."""
+    """One row of the table; `then` is None when nothing is to be done about the task. Seconds ago: `age`: when the
+    containers were first seen; `told`: when the assignment came."""
 
     says: str
     containers: tuple[Container, ...]
@@ -54,6 +55,7 @@ class Row:
     failed: bool = False
     healthy: tuple[str, ...] = ()
     age: float = 0.0
+    told: float = 60.0
     more: dict[str, object] = field(default_factory=dict)
 
 
@@ -85,6 +87,7 @@ ROWS = (
     ),
     Row("one that starts is waited for", (container(NEW), container(OLD, EXITED, True)), None, age=9.9),
     Row("but not longer than its start timeout", (container(NEW), container(OLD, EXITED, True)), GiveUp, age=10.0),
+    Row("which begins anew with a revision", (container(NEW), container(OLD, EXITED, True)), None, age=10.0, told=9.0),
     Row(
         "a failed new one is removed",
         (container(NEW), container(OLD, EXITED, True)),
@@ -106,7 +109,8 @@ ROWS = (
 
 def view_of(row: Row) -> View:
     born = Moment(NOW.steady - row.age, NOW.wall)
-    view = assigned(View(engine=True, listed=True, online=row.online), assignment(NEW), {}, NOW)
+    told = Moment(NOW.steady - row.told, NOW.wall)
+    view = assigned(View(engine=True, listed=True, online=row.online), assignment(NEW), {}, told)
     health = {
         item.id: replace(new_health(born), due=2_000.0, healthy=item.image in row.healthy) for item in row.containers
     }
