@@ -31,6 +31,11 @@ class Principal:
     role: Role
 
 
+def seed_name(node_id: str) -> str:
+    """The common name of what the seed on a node serves with."""
+    return f"seed.{node_id}"
+
+
 def new_key() -> PrivateKey:
     """A P-256 key: 55,000 a second where RSA-2048 makes 23."""
     return ec.generate_private_key(ec.SECP256R1())

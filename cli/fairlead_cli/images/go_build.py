@@ -18,15 +18,15 @@ LIST_SECONDS = 900.0  # downloads the modules too
 BUILD_SECONDS = 5400.0
 ADVICE = "If the message speaks of the network, see that the Go module proxy can be reached, and run this again."
 DECIDING_FILES = ("go.mod", "go.sum", "module.toml")
-MAIN = "main.go"  # of a module with a main program of its own
+OWN_SOURCES = "*.go"  # of a module with a main program of its own
 PACKAGE_LINE = re.compile(r"[\w.-]+(/[\w.~!-]+)*")
 MAJOR = re.compile(r"v\d+")
 
 
 def module_key(folder: Path, toolchain: Toolchain) -> str:
     """The key of everything that a module's folder builds with a toolchain."""
-    names = [*DECIDING_FILES, *([MAIN] if (folder / MAIN).exists() else [])]
-    files = [(folder / name).read_bytes() for name in names]
+    paths = [*(folder / name for name in DECIDING_FILES), *sorted(folder.glob(OWN_SOURCES))]
+    files = [path.read_bytes() for path in paths]
     return key_of(*files, toolchain.version, toolchain.architecture)
 
 

@@ -18,9 +18,9 @@ import structlog
 
 from fairlead_controller.images import end_with_parent, registry_log
 from fairlead_controller.images.memory_file import memory_files, path_of
-from fairlead_controller.images.registry_config import RegistryFiles, configuration
 from fairlead_wire.backoff import delays
 from fairlead_wire.channels import Credentials
+from fairlead_wire.registry_config import RegistryFiles, configuration
 
 _log = structlog.get_logger(__name__)
 

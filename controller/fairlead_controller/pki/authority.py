@@ -12,7 +12,7 @@ from fairlead_controller.model.fleet import AuthorityRecord
 from fairlead_controller.pki.requests import public_key_of
 from fairlead_controller.pki.signing import Profile, PublicKey, Stamp, new_authority, sign
 from fairlead_wire.channels import server_name
-from fairlead_wire.identity import Principal, Role
+from fairlead_wire.identity import Principal, Role, seed_name
 
 FLEET = "fleet"
 NODE_DAYS = 30
@@ -56,6 +56,15 @@ def registry_certificate(
     names, addresses = ((), (host,)) if _is_address(host) else ((host,), ())
     profile = Profile(f"registry.{fleet_id}", "", names, addresses, server=True, days=SERVER_DAYS)
     return chain(authority, public_key, profile, stamp)
+
+
+def seed_certificate(authority: AuthorityRecord, node_id: str, address: str, request: bytes, stamp: Stamp) -> bytes:
+    """What a zone's seed serves with at its node's address, PEM. It is nobody's identity: no role, no client.
+
+    Raises Invalid for a bad request (DER).
+    """
+    profile = Profile(seed_name(node_id), "", ip_addresses=(address,), server=True, days=SERVER_DAYS)
+    return chain(authority, public_key_of(request), profile, stamp)
 
 
 def _is_address(host: str) -> bool:

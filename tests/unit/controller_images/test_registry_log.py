@@ -8,8 +8,8 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from fairlead_controller.images.registry_config import RegistryFiles, configuration
 from fairlead_controller.images.registry_log import LONGEST, pass_on, tell
+from fairlead_wire.registry_config import RegistryFiles, configuration
 
 
 @pytest.mark.parametrize(

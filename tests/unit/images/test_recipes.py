@@ -23,7 +23,7 @@ NEEDED = [
     "fairlead/cri-dockerd:0.4.0",
     "fairlead/api-proxy:3.0",
     "fairlead/lab-node:1",
-    "docker.io/library/registry:3.1.2",
+    "fairlead/registry:3.1.2",
     "docker.io/library/nginx:latest",
     "fairlead/agent:0.1.0",
     "fairlead/controller:0.1.0",
@@ -53,7 +53,7 @@ def test_every_image_that_a_cluster_or_the_lab_runs_has_a_recipe(shipped: recipe
 
 def test_an_image_is_found_by_the_short_name_that_docker_shows(shipped: recipe.Recipes) -> None:
     assert shipped.find("nginx:latest") == "nginx"
-    assert shipped.find("registry:3.1.2") == "registry"
+    assert shipped.find("docker.io/fairlead/registry:3.1.2") == "registry"
 
 
 def test_a_wrong_name_gets_the_list_of_right_ones(shipped: recipe.Recipes) -> None:
