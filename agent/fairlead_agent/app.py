@@ -47,6 +47,8 @@ from fairlead_agent.reporter import Reporter
 from fairlead_agent.runtime.docker_engine import DockerEngine
 from fairlead_agent.runtime.people_engine import DockerForPeople
 from fairlead_agent.runtime.port import RuntimeFailure
+from fairlead_agent.seed import SeedKeeper
+from fairlead_agent.seed_files import SeedFiles
 from fairlead_agent.session import Greeting
 from fairlead_agent.snapshots import EtcdSnapshots
 from fairlead_agent.view import Memory
@@ -149,6 +151,7 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
         lambda kind, sentence: loop.happened(kind, sentence),
     )
     fetching = Fetching(runtime, sources, RegistryTrust(host, store.load), policy.image_refusal, keeper.fetched)
+    seed_files = SeedFiles(chosen.state / "seed", store.load, lambda request: connection.sign_seed(request), clock.wall)
     connection = Connection(
         Enrolment(chosen.controller, store, facts, clock.random),
         Renewer(store, clock.wall, clock.random),
@@ -160,6 +163,7 @@ async def _build(chosen: Settings, closing: AsyncExitStack) -> _Parts:
         instructed=Instructed(inspector, snapshots, fetching),
         conversations={RELAY_TARGET: DockerCalls(people, permission(policy, chosen.state / "policy.json"))},
         images=fetching,
+        seed=SeedKeeper(people, seed_files, fetching.ask, prober, sources.allowed),
     )
 
     async def save(kept: Memory) -> None:

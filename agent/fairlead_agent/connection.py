@@ -7,8 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from itertools import islice
+from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
 from fairlead.agent.v1 import session_pb2
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub
@@ -23,7 +25,7 @@ from fairlead_agent.membership import Membership
 from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
-from fairlead_agent.session import WELCOME_SECONDS, Greeting, Session, Upkeep
+from fairlead_agent.session import WELCOME_SECONDS, Greeting, Seed, Session, Upkeep
 from fairlead_wire.assignment import GapError
 from fairlead_wire.backoff import delays
 from fairlead_wire.channels import Credentials, open_channel
@@ -59,11 +61,13 @@ class Connection:
         instructed: Instructed | None = None,
         conversations: Conversations | None = None,
         images: ToldImages | None = None,
+        seed: Seed | None = None,
     ) -> None:
         self._enrolment, self._renewer, self._reporter = enrolment, renewer, reporter
         self._welcome_seconds, self._dial = welcome_seconds, dial
         self._happenings, self._targets, self._greeting, self._random = happenings, targets, greeting, random
-        self._instructed, self._conversations, self._images = instructed, conversations, images
+        self._instructed, self._conversations = instructed, conversations
+        self._images, self._seed = images, seed
         self._channel: grpc.aio.Channel | None = None
         self._membership = Membership(enrolment)
         self._said, self._disowned = "", False
@@ -85,15 +89,25 @@ class Connection:
 
     async def issue(self, cluster: str, requests: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
         """(path, request DER) → certificate PEM by path. Raises Unreachable without a session, FairleadError."""
-        channel = self._channel
-        if channel is None:
-            raise Unreachable("The controller is away.", "It is asked again when it is back.")
         message = session_pb2.IssueCertificatesRequest(
             cluster=cluster,
             requests=[session_pb2.CertificateRequest(path=path, csr=request) for path, request in requests],
         )
+        answer = await self._signed("IssueCertificates", message)
+        return {item.path: item.certificate.encode() for item in answer.certificates}
+
+    async def sign_seed(self, request: bytes) -> str:
+        """The chain, PEM, that a seed serves with. Raises Unreachable without a session, FairleadError."""
+        message = session_pb2.IssueSeedCertificateRequest(csr=request)
+        answer = await self._signed("IssueSeedCertificate", message)
+        return str(answer.certificate_chain)
+
+    async def _signed(self, method: str, message: Message) -> Any:
+        channel = self._channel
+        if channel is None:
+            raise Unreachable("The controller is away.", "It is asked again when it is back.")
         try:
-            answer = await CertificateServiceStub(channel).IssueCertificates(message, timeout=ISSUE_SECONDS)
+            return await getattr(CertificateServiceStub(channel), method)(message, timeout=ISSUE_SECONDS)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         except asyncio.CancelledError:
@@ -101,7 +115,6 @@ class Connection:
                 raise
             # gRPC's way of saying that the channel was closed meanwhile; nobody has cancelled us.
             raise Unreachable("The session ended before the controller had signed.", "It is asked again.") from None
-        return {item.path: item.certificate.encode() for item in answer.certificates}
 
     async def _one_session(self, identity: Identity, endpoint: str, upkeep: Upkeep) -> tuple[Session | None, Identity]:
         session: Session | None = None
@@ -115,7 +128,7 @@ class Connection:
                 told, targets = (self._reporter, self._happenings), self._targets
                 limits = self._welcome_seconds, self._membership.confirmed
                 asked = self._instructed, self._conversations
-                session = Session(control, bulk, upkeep, *told, targets, *limits, *asked, self._images)
+                session = Session(control, bulk, upkeep, *told, targets, *limits, *asked, self._images, self._seed)
                 identity = await self._until_end(session, greeting, identity, control)
         except grpc.RpcError as error:
             self._failed(from_rpc_error(error), endpoint, session)

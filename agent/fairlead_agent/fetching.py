@@ -27,6 +27,7 @@ FETCH_SECONDS = 1800.0
 TIDY_SECONDS = 600.0
 """A registry that is restarted, as with its controller, is gone for a moment and needs the same certificates again."""
 BESIDE_SECONDS = 60.0
+AVOID_SECONDS = 60.0
 FULL = "no space left"
 """In what Docker says of a full disk (errno's own words)."""
 _log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Fetching:
         self._runtime, self._known, self._trust = runtime, sources or KnownSources(), trust
         self._refusal, self._came, self._tidy_seconds = refusal, came, tidy_seconds
         self._lanes: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._failed: dict[str, float] = {}
 
     def take(self, message: images_pb2.ImageSources) -> None:
         """What the controller told; counts from now on."""
@@ -125,18 +127,24 @@ class Fetching:
         sources, tries = self._known.newest, list[Try]()
         if (offered := sources.offered(reference)) is None:
             return tries
-        for registry in sources.registries:
+        for registry in self._in_order(sources.registries):
             try:
                 await self._pull(registry, reference, offered)
             except EngineAway:
                 raise
             except (RuntimeFailure, HostFailure) as failure:
                 _log.info("%s from the fleet's registry %s: %s", reference, registry, failure)
+                self._failed[registry] = asyncio.get_running_loop().time()
                 tries.append(Try(registry, _reason(failure)))
             else:
                 _log.info("%s came from the fleet's registry %s", reference, registry)
                 return None
         return tries
+
+    def _in_order(self, registries: Sequence[str]) -> list[str]:
+        """The nearest first; those that have just failed last, since Docker may wait long for one that is gone."""
+        long_ago = asyncio.get_running_loop().time() - AVOID_SECONDS
+        return sorted(registries, key=lambda registry: self._failed.get(registry, long_ago) > long_ago)
 
     async def _pull(self, registry: str, reference: str, offered: Offered) -> None:
         if self._trust is not None:

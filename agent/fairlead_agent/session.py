@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
 
-from fairlead.agent.v1 import enrollment_pb2, session_pb2
+from fairlead.agent.v1 import enrollment_pb2, images_pb2, session_pb2
 from fairlead.agent.v1.session_pb2_grpc import SessionServiceStub
 from fairlead_agent.effects import HostFailure, RelayTargets
 from fairlead_agent.happenings import Happenings
@@ -50,6 +50,14 @@ class Upkeep(Protocol):
     def happened(self, kind: str, message: str, component: str = "") -> None: ...
 
 
+class Seed(Protocol):
+    """Who makes this node the seed of its zone."""
+
+    async def keep(
+        self, wish: images_pb2.Seeding, tell: Callable[[images_pb2.SeedReport], Awaitable[None]]
+    ) -> None: ...
+
+
 @dataclass(frozen=True)
 class Greeting:
     """What a hello says beside what the journal says."""
@@ -74,6 +82,7 @@ class Session:
         instructed: Instructed | None = None,
         conversations: Conversations | None = None,
         images: ToldImages | None = None,
+        seed: Seed | None = None,
     ) -> None:
         self._upkeep, self._reporter, self._images = upkeep, reporter, images
         self._happenings, self._welcome_seconds = happenings, welcome_seconds
@@ -84,6 +93,7 @@ class Session:
         self._assigned: asyncio.Queue[session_pb2.Assignment] = asyncio.Queue()
         self._aside: set[asyncio.Task[None]] = set()
         self._settling: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._seed, self._seeding = seed, self._settling
         self.welcome: session_pb2.Welcome | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -163,6 +173,7 @@ class Session:
                     self._images.take(message.image_sources)
                     self._settling.cancel()
                     self._settling = self._begin(self._settle(self._images))
+                    self._take_seeding(message.image_sources)
         raise _ended()
 
     async def _hold(self) -> None:
@@ -227,6 +238,15 @@ class Session:
             await images.settle()
         except HostFailure as failure:
             self._upkeep.happened("registry-not-trusted", f"Docker can't be given the fleet's registry: {failure}.")
+
+    def _take_seeding(self, message: images_pb2.ImageSources) -> None:
+        if self._seed is not None and message.HasField("seeding"):
+            self._seeding.cancel()
+            self._seeding = self._begin(self._seed.keep(message.seeding, self._tell_seed))
+
+    async def _tell_seed(self, report: images_pb2.SeedReport) -> None:
+        with suppress(grpc.RpcError, Unreachable):
+            await self._write(session_pb2.SessionRequest(seed_report=report))
 
     async def _carry_out(self, instruction: session_pb2.Instruction) -> None:
         """A session that ends meanwhile needs no result."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from fairlead.agent.v1 import session_pb2
 from fairlead_controller.model.fleet_image import FleetImage
 from fairlead_controller.model.preflight import Inspected
+from fairlead_controller.model.seed import Seed
 from fairlead_controller.model.snapshot import Cluster, Snapshot
 from fairlead_wire.assignment import Assignment, Observation, Subject
 
@@ -55,6 +56,10 @@ class Sessions(Protocol):
 
     def images_changed(self) -> None:
         """Has every connected agent told where images are to be had now."""
+        ...
+
+    def zone_seeds(self) -> Mapping[str, Seed]:
+        """The seed of each zone that has one."""
         ...
 
     def push(self, node_id: str) -> None:

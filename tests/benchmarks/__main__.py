@@ -28,9 +28,9 @@ ALONE: Mapping[str, Callable[[], list[Figure]]] = {
     "planning": planning.figures,
     "commands": lambda: [commands.help_figure()],
     "again": lambda: [lab_again.figure()],
+    "distribution": distribution.figures,
 }
 ON_SERVERS: Mapping[str, Callable[[Lab], list[Figure]]] = {
-    "distribution": distribution.figures,
     "bring-up": bring_up.figures,
     "commands": lambda lab: [commands.status_figure(lab)],
     "recovery": recovery.figures,

@@ -33,9 +33,8 @@ class Told:
 
 
 @contextmanager
-def lab(keep: bool = False) -> Iterator[Lab]:
+def lab(keep: bool = False, made: Lab = Lab(NAME, SERVERS)) -> Iterator[Lab]:  # noqa: B008 - nothing changes it
     """A lab of its own, gone after the block unless it is to be kept."""
-    made = Lab(NAME, SERVERS)
     size.remember(made)
     with held(made):
         run([step for step in bringup.steps(made) if step.name not in NOT_WANTED], Told())

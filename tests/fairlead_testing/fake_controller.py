@@ -254,6 +254,12 @@ class _Certificates(CertificateServiceServicer):
         issued = [session_pb2.IssuedCertificate(path=path, certificate=pem.decode()) for path, pem in signed.items()]
         return session_pb2.IssueCertificatesResponse(certificates=issued)
 
+    async def IssueSeedCertificate(
+        self, request: session_pb2.IssueSeedCertificateRequest, context: Any
+    ) -> session_pb2.IssueSeedCertificateResponse:
+        await self._controller.called("IssueSeedCertificate")
+        return session_pb2.IssueSeedCertificateResponse(certificate_chain=self._controller.chain(request.csr))
+
     async def Renew(self, request: session_pb2.RenewRequest, context: Any) -> session_pb2.RenewResponse:
         self._controller.authority.now = time.time()
         await self._controller.called("Renew")

@@ -56,6 +56,10 @@ def _instead(part: str, cluster: str, node: str) -> str:
         return f"On the server {node} itself, `docker restart fairlead-agent` restarts it"
     if part == "controller":
         return f"On the server {node} itself, `docker restart fairlead-controller` restarts it"
+    if part == "seed":
+        return (
+            f"It gives images to the nodes of its zone; with `fleet_images` false in its policy, {node} does no longer"
+        )
     return (
         f"Change what runs with `fairlead apply -f cluster.yaml`, or take it all away with "
         f"`fairlead cluster delete {cluster or 'NAME'}`"

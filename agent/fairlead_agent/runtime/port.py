@@ -9,9 +9,10 @@ from typing import Protocol
 
 from fairlead_wire.task import TaskSpec
 
-PROTECTED = ("fairlead.agent", "fairlead.controller")
-"""Labels of the agent's own container and of a controller on a node that it manages. Whoever asks by which label:
-containers with one of these are never removed. Like components' labels, they belong to us."""
+SEED_LABEL = "fairlead.seed"
+PROTECTED = ("fairlead.agent", "fairlead.controller", SEED_LABEL)
+"""Labels of the agent's own container, of a controller on a node that it manages and of a zone's seed. Whoever asks by
+which label: containers with one of these are never removed. Like components' labels, they belong to us."""
 
 
 class ContainerStatus(StrEnum):

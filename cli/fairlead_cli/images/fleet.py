@@ -42,7 +42,7 @@ def ls(context: typer.Context, output: Output = Format.TABLE) -> None:
         say(json_text(plain(found)))
         return
     say(images_table(found, time.time()))
-    note(NO_REGISTRY if not found.registry else f"{summary(found)} Nodes get them from {found.registry}.")
+    note(NO_REGISTRY if not found.registry else f"{summary(found)} {sources_text(found)}")
 
 
 def push(
@@ -106,6 +106,18 @@ def images_table(found: images_pb2.ListFleetImagesResponse, now: float) -> str:
 def summary(found: images_pb2.ListFleetImagesResponse) -> str:
     count = len(found.images)
     return f"{count} image{'' if count == 1 else 's'}, {size(found.size_bytes) or 'nothing'} on the controller's disk."
+
+
+def sources_text(found: images_pb2.ListFleetImagesResponse) -> str:
+    """Where nodes get them, the seeds of zones first."""
+    seeds = [_seed_text(seed) for seed in found.seeds]
+    return f"Nodes get them from {', '.join([*seeds, found.registry])}."
+
+
+def _seed_text(seed: images_pb2.ZoneSeed) -> str:
+    where = f"in zone {seed.zone}" if seed.zone else "without a zone"
+    name = seed.node.removeprefix("nodes/")
+    return f"{name} {where} ({seed.at or 'which does not answer yet'})"
 
 
 def sent_text(done: Uploaded) -> str:

@@ -44,6 +44,12 @@ Masters = Annotated[
 ]
 
 
+Zones = Annotated[
+    int,
+    typer.Option(
+        "--zones", metavar="Z", help="In how many zones they stand: one each, or this many in turn.", show_default=False
+    ),
+]
 FromBundle = Annotated[
     Path | None,
     typer.Option(
@@ -59,6 +65,7 @@ FromBundle = Annotated[
     epilog=examples(
         "fairlead lab up",
         "fairlead lab up --servers 5",
+        "fairlead lab up --servers 6 --zones 2",
         "fairlead lab up --servers 1 --name spare",
         "fairlead lab up --bundle lab.tar",
     )
@@ -67,10 +74,11 @@ def up(
     name: Name = "lab",
     servers: Servers = None,
     control_planes: Masters = size.CONTROL_PLANES,
+    zones: Zones = 0,
     bundle: FromBundle = None,
 ) -> None:
     """Makes the lab, or whatever of it is missing. Run it again at any time."""
-    lab = size.chosen(name, servers, control_planes)
+    lab = size.chosen(name, servers, control_planes, zones)
     stock = stock_from(bundle) if bundle else stock_at_hand()
     size.remember(lab)
     outcomes, seconds = carry_out(lab, bringup.steps(lab, stock))

@@ -25,10 +25,14 @@ VOLUMES = {
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab: its name and how many servers it has. Everything else follows from the name."""
+    """A lab: its name and how many servers it has. Everything else follows from the name.
+
+    `zones`: in how many zones new servers stand, dealt out in turn; 0 for one each.
+    """
 
     name: str = "lab"
     servers: int = DEFAULT_SERVERS
+    zones: int = 0
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -38,6 +42,8 @@ class Lab:
             )
         if not 1 <= self.servers <= MOST_SERVERS:
             raise LabError(f"a lab has 1 to {MOST_SERVERS} servers, not {self.servers}", "Give another --servers")
+        if not 0 <= self.zones <= MOST_SERVERS:
+            raise LabError(f"a lab has 1 to {MOST_SERVERS} zones, not {self.zones}", "Give another --zones")
 
     @property
     def label(self) -> str:
@@ -65,8 +71,8 @@ class Lab:
         return [f"{self.name}-{number}" for number in range(1, self.servers + 1)]
 
     def labels_of(self, node: str) -> dict[str, str]:
-        """The labels that a server's token gives it: each stands in a zone of its own."""
-        return {"zone": ZONES[self.nodes.index(node)]}
+        """The labels that a server's token gives it."""
+        return {"zone": ZONES[self.nodes.index(node) % (self.zones or MOST_SERVERS)]}
 
     @property
     def folder(self) -> Path:

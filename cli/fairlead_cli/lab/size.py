@@ -8,7 +8,7 @@ from fairlead_cli.lab.processes import LabError
 CONTROL_PLANES = 1
 
 
-def chosen(name: str, servers: int | None, control_planes: int) -> Lab:
+def chosen(name: str, servers: int | None, control_planes: int, zones: int = 0) -> Lab:
     """The lab that `up` brings up; without a number, as large as it was brought up before.
 
     Raises LabError for a number of control planes that this release cannot make, and for fewer servers than there are.
@@ -19,7 +19,7 @@ def chosen(name: str, servers: int | None, control_planes: int) -> Lab:
             "Leave --control-planes out; the other servers become workers",
         )
     before = remembered(name)
-    lab = Lab(name, servers if servers is not None else before or DEFAULT_SERVERS)
+    lab = Lab(name, servers if servers is not None else before or DEFAULT_SERVERS, zones)
     if before is not None and lab.servers < before:
         raise LabError(
             f"the lab `{name}` has {before} servers, and `up` takes none away",

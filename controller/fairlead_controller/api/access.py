@@ -71,7 +71,11 @@ _ROLES_BY_SERVICE: Mapping[str, Mapping[str, frozenset[Role]]] = {
     # Served by the enrolment listener, where whoever calls is nobody yet; never here.
     "fairlead.agent.v1.EnrollmentService": {"Enroll": NOBODY, "RenewExpired": NOBODY},
     "fairlead.agent.v1.SessionService": {"Session": AGENTS},
-    "fairlead.agent.v1.CertificateService": {"IssueCertificates": AGENTS, "Renew": AGENTS},
+    "fairlead.agent.v1.CertificateService": {
+        "IssueCertificates": AGENTS,
+        "IssueSeedCertificate": AGENTS,
+        "Renew": AGENTS,
+    },
     "fairlead.agent.v1.RelayService": {"Relay": AGENTS},
     # grpcio's own servicer has no List.
     "grpc.health.v1.Health": {"Check": ALL, "List": NOBODY, "Watch": VIEWERS},

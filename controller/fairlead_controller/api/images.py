@@ -10,6 +10,7 @@ from fairlead.api.v1 import images_pb2
 from fairlead_controller.api import audit
 from fairlead_controller.api.messages import timestamp
 from fairlead_controller.api.missing_images import MissingImages
+from fairlead_controller.api.resource_names import NODES, resource_name
 from fairlead_controller.model.fleet_image import FleetImage
 from fairlead_wire.errors import Invalid, Unreachable
 from fairlead_wire.image_names import image_name
@@ -30,7 +31,15 @@ class ImageService(MissingImages):
     ) -> images_pb2.ListFleetImagesResponse:
         images = self._parts.images
         found = [_message(images.all()[reference]) for reference in sorted(images.all())]
-        return images_pb2.ListFleetImagesResponse(images=found, registry=images.registry, size_bytes=images.size)
+        return images_pb2.ListFleetImagesResponse(
+            images=found, registry=images.registry, size_bytes=images.size, seeds=await self._seeds()
+        )
+
+    async def _seeds(self) -> list[images_pb2.ZoneSeed]:
+        nodes = await self._parts.store.read(lambda repositories: repositories.nodes.all())
+        names = {node.id: resource_name(NODES, node.name) for node in nodes}
+        seeds = sorted(self._parts.sessions.zone_seeds().items())
+        return [images_pb2.ZoneSeed(zone=zone, node=names.get(seed.node_id, ""), at=seed.at) for zone, seed in seeds]
 
     async def FindMissingBlobs(
         self, request: images_pb2.FindMissingBlobsRequest, context: Any

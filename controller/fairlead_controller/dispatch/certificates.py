@@ -8,9 +8,11 @@ from fairlead.agent.v1 import session_pb2 as pb
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceServicer
 from fairlead_controller.dispatch.enrolment import renew
 from fairlead_controller.dispatch.principal import node_from_context
+from fairlead_controller.dispatch.seeds import SeedBook
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.node import Node
+from fairlead_controller.pki.authority import FLEET, seed_certificate
 from fairlead_controller.pki.cluster import sign_planned
 from fairlead_controller.pki.signing import Stamp
 from fairlead_controller.ports import Clock
@@ -22,8 +24,8 @@ MOST_REQUESTS = 100
 
 
 class CertificateService(CertificateServiceServicer):
-    def __init__(self, store: Store, feed: Feed, clock: Clock) -> None:
-        self._store, self._feed, self._clock = store, feed, clock
+    def __init__(self, store: Store, feed: Feed, clock: Clock, seeds: SeedBook) -> None:
+        self._store, self._feed, self._clock, self._seeds = store, feed, clock, seeds
 
     async def IssueCertificates(
         self, request: pb.IssueCertificatesRequest, context: Any
@@ -41,6 +43,21 @@ class CertificateService(CertificateServiceServicer):
         chain = await self._store.write(lambda repositories: renew(repositories, node, request.csr, stamp))
         self._feed.publish("events")
         return pb.RenewResponse(certificate_chain=chain.decode())
+
+    async def IssueSeedCertificate(
+        self, request: pb.IssueSeedCertificateRequest, context: Any
+    ) -> pb.IssueSeedCertificateResponse:
+        """Raises Denied for a node that is not its zone's seed now, Invalid for a bad request."""
+        node, stamp = await node_from_context(context, self._store), Stamp.of(self._clock)
+        if not self._seeds.is_seed(node):
+            raise Denied(f"{node.name} is not the seed of its zone.", "Ask for it after the controller has said so.")
+        authority = await self._store.read(lambda repositories: repositories.authorities.get(FLEET, FLEET))
+        assert authority is not None  # it signed what this agent came with
+        chain = seed_certificate(authority, node.id, node.address, request.csr, stamp)
+        event = Event("certificates-issued", f"1 certificate signed for the seed {node.name}.", "", node.name)
+        await self._store.write(lambda repositories: repositories.events.append(event, self._clock.now()))
+        self._feed.publish("events")
+        return pb.IssueSeedCertificateResponse(certificate_chain=chain.decode())
 
     def _issue(
         self, repositories: Repositories, node: Node, request: pb.IssueCertificatesRequest

@@ -1,5 +1,5 @@
-"""Where agents are told to get images: the fleet's registry, with the digest of each image that it has, and what is
-said of registries outside of the fleet."""
+"""Where agents are told to get images: the fleet's registry, with the digest of each image that it has, before it the
+seed of their zone, and what is said of registries outside of the fleet."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from fairlead_controller.model.registry import UpstreamRegistry
 from fairlead_controller.ports import FleetImages
 
 
-def sources_message(images: FleetImages, registries: Iterable[UpstreamRegistry]) -> images_pb2.ImageSources:
-    """Without a registry of the fleet it names none, so that agents forget one that there was."""
-    message = images_pb2.ImageSources(accesses=map(_access, registries))
+def sources_message(
+    images: FleetImages,
+    registries: Iterable[UpstreamRegistry],
+    seed: str = "",
+    seeding: images_pb2.Seeding | None = None,
+) -> images_pb2.ImageSources:
+    """`seed`: "HOST:PORT" of the zone's, "" if none answers. Without a registry of the fleet it names none, so that
+    agents forget one that there was."""
+    message = images_pb2.ImageSources(accesses=map(_access, registries), seeding=seeding)
     if images.registry:
-        message.registries.append(images.registry)
+        message.registries.extend(filter(None, (seed, images.registry)))
         message.images.extend(
             images_pb2.FleetImage(reference=reference, digest=image.digest, image_id=image.image_id)
             for reference, image in sorted(images.all().items())

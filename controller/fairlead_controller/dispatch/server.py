@@ -82,5 +82,5 @@ def add_fleet_services(server: grpc.aio.Server, dispatch: Dispatch) -> None:
     store, feed, clock = dispatch.store, dispatch.feed, dispatch.clock
     sessions = SessionService(dispatch.sessions, store, dispatch.settings.sessions)
     add_SessionServiceServicer_to_server(sessions, server)
-    add_CertificateServiceServicer_to_server(CertificateService(store, feed, clock), server)
+    add_CertificateServiceServicer_to_server(CertificateService(store, feed, clock, dispatch.sessions.seeds), server)
     add_RelayServiceServicer_to_server(RelayService(dispatch.relays, store), server)

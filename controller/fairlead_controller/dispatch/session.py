@@ -37,6 +37,8 @@ class Inbox(Protocol):
 
     def happened(self, session: Session, kind: str, component: str, message: str) -> None: ...
 
+    def seed_reported(self, session: Session, report: images_pb2.SeedReport) -> None: ...
+
 
 class SessionOver(Unreachable):
     """It ended in the middle: what was asked may be done or not."""
@@ -138,6 +140,8 @@ class Session:
             result = self._instructed.get(message.instruction_result.id)
             if result is not None and not result.done():
                 result.set_result(message.instruction_result)
+        elif kind == "seed_report":
+            self._inbox.seed_reported(self, message.seed_report)
         elif kind == "hello":
             raise Invalid("A session has one hello, and this was the second.", "Start a new session instead.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +12,13 @@ from fairlead.agent.v1 import images_pb2
 from fairlead_controller.dispatch.ahead import AheadBook
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.dispatch.greeting import Greeted, greet
-from fairlead_controller.dispatch.image_sources import sources_message
 from fairlead_controller.dispatch.observations import ObservationBook
 from fairlead_controller.dispatch.presence import Presence
+from fairlead_controller.dispatch.seeds import SeedBook
 from fairlead_controller.dispatch.session import Session
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
+from fairlead_controller.model.seed import Seed
 from fairlead_controller.ports import Ahead, Clock, FleetImages
 from fairlead_controller.store.port import Repositories, Store
 from fairlead_wire.assignment import Observation
@@ -47,7 +48,7 @@ class SessionBook:
     ) -> None:
         self._store, self._feed, self._clock = store, feed, clock
         self._observations, self._settings = observations, settings
-        self._images = images
+        self.seeds = SeedBook(store, clock, images, self.reachable, self._images_changed_for)
         self._current: dict[str, Session] = {}
         self._observed_only: set[str] = set()
         self._presence = Presence(clock.now, self._lost)
@@ -55,6 +56,7 @@ class SessionBook:
         self._background = Background()
         self.wake: Callable[[str], None] = lambda cluster: None
         images.on_change(self.images_changed)
+        images.on_change(self.seeds.look)
 
     def reachable(self) -> frozenset[str]:
         """Nodes heard of in time, without those that may only be observed: nothing is planned on them."""
@@ -73,6 +75,9 @@ class SessionBook:
 
     def last_seen(self) -> Mapping[str, float]:
         return self._presence.last_seen()
+
+    def zone_seeds(self) -> Mapping[str, Seed]:
+        return self.seeds.all()
 
     def push(self, node_id: str) -> None:
         if (session := self._current.get(node_id)) is not None:
@@ -98,9 +103,10 @@ class SessionBook:
             partial(greet, node_id=node_id, greeted=greeted, key_digest=key_digest, now=now)
         )
         newest = partial(self._store.read, lambda repositories: repositories.assignments.get(node_id))
-        session = Session(greeting, self._heartbeat(), newest, self, self._image_sources)
+        session = Session(greeting, self._heartbeat(), newest, self, partial(self.seeds.sources, greeting.node))
         self._replace(session)
         self.heard(session)
+        self.seeds.begun(node_id)
         self._feed.publish("events")
         for cluster in sorted(greeting.clusters):
             self.wake(cluster)
@@ -122,12 +128,17 @@ class SessionBook:
     def happened(self, session: Session, kind: str, component: str, message: str) -> None:
         self._observations.tell(session.node_id, kind, component, message)
 
+    def seed_reported(self, session: Session, report: images_pb2.SeedReport) -> None:
+        if self._current.get(session.node_id) is session:
+            self.seeds.reported(session.node_id, report)
+
     async def close(self) -> None:
         """Ends every session: agents come back to whoever answers next."""
         self._presence.close()
         for session in tuple(self._current.values()):
             session.end("The controller is being stopped.", "Try again: it is expected back.")
         await self._ahead.close()
+        await self.seeds.close()
         await self._background.close()
 
     def _replace(self, session: Session) -> None:
@@ -151,12 +162,11 @@ class SessionBook:
 
     def images_changed(self) -> None:
         """Has every agent told where images are to be had now."""
-        for session in self._current.values():
-            session.images_changed()
+        self._images_changed_for(self._current.keys())
 
-    async def _image_sources(self) -> images_pb2.ImageSources:
-        registries = await self._store.read(lambda repositories: repositories.registries.all())
-        return sources_message(self._images, registries)
+    def _images_changed_for(self, nodes: Collection[str]) -> None:
+        for session in filter(None, map(self._current.get, nodes)):
+            session.images_changed()
 
     def _told(self, node_id: str) -> None:
         """What a node is taken to hold has changed: plans that are shown look different."""
@@ -165,6 +175,7 @@ class SessionBook:
     def _lost(self, node_id: str) -> None:
         if (session := self._current.get(node_id)) is not None:
             session.end("Three heartbeats were missed.", "Look at the agent's log and at the network between.")
+        self.seeds.lost(node_id)
         self._background.start(self._tell_lost(node_id), f"node {node_id} is unreachable")
 
     async def _tell_lost(self, node_id: str) -> None:

@@ -37,6 +37,8 @@ REMOVAL_ORDER = (
 """The kubelet first, since it would bring back the pods whose containers go with it; the data last."""
 
 PAUSE = "pause"
+REGISTRY_IMAGE = "docker.io/fairlead/registry:3.1.2"
+"""What seeds run; as the controller, it belongs to no release."""
 OLDEST_DOCKER_API = (1, 42)
 """What cri-dockerd 0.4 asks for (Docker Engine 23)."""
 CRI_DOCKER_API = "1.46"

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from fairlead_controller.images.fleet_images import StoredImages
+from fairlead_controller.plan.catalogue import REGISTRY_IMAGE
 from fairlead_testing.api_cli import Run
 from fairlead_testing.api_server import ThreadedServer
 from fairlead_testing.fleet_images import put, small_image
+from fairlead_testing.served_controller import wait_until
 from fairlead_testing.small_bundle import bundle
 
 ONE, TWO = "example.com/one:1", "example.com/two:1"
@@ -109,6 +111,16 @@ def test_import_goes_on_by_itself_when_the_line_is_cut(
     said = fairlead("--context", "cut", "bundle", "import", str(file))
     assert (said.code, len(cuts)) == (0, 2), said.err
     assert sorted(images.all()) == [ONE, TWO]
+
+
+def test_ls_names_the_seed_of_a_zone(fairlead: Run, beside: ThreadedServer, images: StoredImages) -> None:
+    for name in ("lab-1", "lab-2", "lab-3"):
+        beside.agent(name)
+    beside.do(put(images, REGISTRY_IMAGE, small_image(b"program")))
+    ahead = f"Nodes get them from lab-1 without a zone (which does not answer yet), {AT}."
+    wait_until(lambda: ahead in fairlead("images", "ls").err)
+    [seed] = json.loads(fairlead("images", "ls", "-o", "json").out)["seeds"]
+    assert seed == {"zone": "", "node": "nodes/lab-1", "at": ""}
 
 
 def test_ls_and_rm(fairlead: Run, beside: ThreadedServer, images: StoredImages) -> None:

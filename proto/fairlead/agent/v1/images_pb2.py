@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irlead/agent/v1/images.proto\x12\x11\x66\x61irlead.agent.v1\"A\n\nFleetImage\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\"W\n\x0eRegistryAccess\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0f\n\x07mirrors\x18\x02 \x03(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x10\n\x08password\x18\x04 \x01(\t\"\x86\x01\n\x0cImageSources\x12\x12\n\nregistries\x18\x01 \x03(\t\x12-\n\x06images\x18\x02 \x03(\x0b\x32\x1d.fairlead.agent.v1.FleetImage\x12\x33\n\x08\x61\x63\x63\x65sses\x18\x03 \x03(\x0b\x32!.fairlead.agent.v1.RegistryAccess\" \n\nFindImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"!\n\x0b\x46oundImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"\x1f\n\nFetchImage\x12\x11\n\treference\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irlead/agent/v1/images.proto\x12\x11\x66\x61irlead.agent.v1\"A\n\nFleetImage\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\"W\n\x0eRegistryAccess\x12\x10\n\x08registry\x18\x01 \x01(\t\x12\x0f\n\x07mirrors\x18\x02 \x03(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x10\n\x08password\x18\x04 \x01(\t\"\xb3\x01\n\x0cImageSources\x12\x12\n\nregistries\x18\x01 \x03(\t\x12-\n\x06images\x18\x02 \x03(\x0b\x32\x1d.fairlead.agent.v1.FleetImage\x12\x33\n\x08\x61\x63\x63\x65sses\x18\x03 \x03(\x0b\x32!.fairlead.agent.v1.RegistryAccess\x12+\n\x07seeding\x18\x04 \x01(\x0b\x32\x1a.fairlead.agent.v1.Seeding\"W\n\x07Seeding\x12\x0e\n\x06wanted\x18\x01 \x01(\x08\x12\r\n\x05image\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\x05\x12\x0e\n\x06source\x18\x05 \x01(\t\"(\n\nSeedReport\x12\n\n\x02\x61t\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\" \n\nFindImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"!\n\x0b\x46oundImages\x12\x12\n\nreferences\x18\x01 \x03(\t\"\x1f\n\nFetchImage\x12\x11\n\treference\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,11 +36,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRYACCESS']._serialized_start=120
   _globals['_REGISTRYACCESS']._serialized_end=207
   _globals['_IMAGESOURCES']._serialized_start=210
-  _globals['_IMAGESOURCES']._serialized_end=344
-  _globals['_FINDIMAGES']._serialized_start=346
-  _globals['_FINDIMAGES']._serialized_end=378
-  _globals['_FOUNDIMAGES']._serialized_start=380
-  _globals['_FOUNDIMAGES']._serialized_end=413
-  _globals['_FETCHIMAGE']._serialized_start=415
-  _globals['_FETCHIMAGE']._serialized_end=446
+  _globals['_IMAGESOURCES']._serialized_end=389
+  _globals['_SEEDING']._serialized_start=391
+  _globals['_SEEDING']._serialized_end=478
+  _globals['_SEEDREPORT']._serialized_start=480
+  _globals['_SEEDREPORT']._serialized_end=520
+  _globals['_FINDIMAGES']._serialized_start=522
+  _globals['_FINDIMAGES']._serialized_end=554
+  _globals['_FOUNDIMAGES']._serialized_start=556
+  _globals['_FOUNDIMAGES']._serialized_end=589
+  _globals['_FETCHIMAGE']._serialized_start=591
+  _globals['_FETCHIMAGE']._serialized_end=622
 # @@protoc_insertion_point(module_scope)

@@ -93,6 +93,7 @@ class ImageSources(_message.Message):
     REGISTRIES_FIELD_NUMBER: _builtins.int
     IMAGES_FIELD_NUMBER: _builtins.int
     ACCESSES_FIELD_NUMBER: _builtins.int
+    SEEDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def registries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Registries of this fleet, "HOST:PORT", the nearest first; each has all of `images`."""
@@ -105,20 +106,89 @@ class ImageSources(_message.Message):
     def accesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegistryAccess]:
         """Registries outside of the fleet of which more is known than their name."""
 
+    @_builtins.property
+    def seeding(self) -> Global___Seeding:
+        """Whether the node is to be its zone's seed. Without it the node stays what it is."""
+
     def __init__(
         self,
         *,
         registries: _abc.Iterable[_builtins.str] | None = ...,
         images: _abc.Iterable[Global___FleetImage] | None = ...,
         accesses: _abc.Iterable[Global___RegistryAccess] | None = ...,
+        seeding: Global___Seeding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seeding", b"seeding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accesses", b"accesses", "images", b"images", "registries", b"registries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accesses", b"accesses", "images", b"images", "registries", b"registries", "seeding", b"seeding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImageSources: _TypeAlias = ImageSources  # noqa: Y015
+
+@_typing.final
+class Seeding(_message.Message):
+    """Whether a node serves the fleet's images to the nodes of its zone, as a pull-through cache."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    wanted: _builtins.bool
+    """False: it does no longer; the other fields are empty."""
+    image: _builtins.str
+    """The registry's own image: a full reference, which the fleet has."""
+    address: _builtins.str
+    """The address by which the other nodes reach this one."""
+    port: _builtins.int
+    """Where it listens."""
+    source: _builtins.str
+    """The registry that it asks for what it lacks, "HOST:PORT"."""
+    def __init__(
+        self,
+        *,
+        wanted: _builtins.bool = ...,
+        image: _builtins.str = ...,
+        address: _builtins.str = ...,
+        port: _builtins.int = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "image", b"image", "port", b"port", "source", b"source", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Seeding: _TypeAlias = Seeding  # noqa: Y015
+
+@_typing.final
+class SeedReport(_message.Message):
+    """How it goes with a seed. Sent whenever that changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    at: _builtins.str
+    """Where it answers, "HOST:PORT"; empty if it does not."""
+    reason: _builtins.str
+    """Why not, one sentence."""
+    def __init__(
+        self,
+        *,
+        at: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeedReport: _TypeAlias = SeedReport  # noqa: Y015
 
 @_typing.final
 class FindImages(_message.Message):

@@ -372,6 +372,7 @@ class SessionRequest(_message.Message):
     OBSERVATIONS_FIELD_NUMBER: _builtins.int
     HAPPENING_FIELD_NUMBER: _builtins.int
     INSTRUCTION_RESULT_FIELD_NUMBER: _builtins.int
+    SEED_REPORT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First, and only once."""
@@ -392,6 +393,10 @@ class SessionRequest(_message.Message):
     def instruction_result(self) -> Global___InstructionResult:
         """How an instruction ended."""
 
+    @_builtins.property
+    def seed_report(self) -> _images_pb2.SeedReport:
+        """How it goes with the node's seed, if it is to be one."""
+
     def __init__(
         self,
         *,
@@ -400,12 +405,13 @@ class SessionRequest(_message.Message):
         observations: Global___Observations | None = ...,
         happening: Global___Happening | None = ...,
         instruction_result: Global___InstructionResult | None = ...,
+        seed_report: _images_pb2.SeedReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "instruction_result", b"instruction_result", "message", b"message", "observations", b"observations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "instruction_result", b"instruction_result", "message", b"message", "observations", b"observations", "seed_report", b"seed_report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "instruction_result", b"instruction_result", "message", b"message", "observations", b"observations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["happening", b"happening", "heartbeat", b"heartbeat", "hello", b"hello", "instruction_result", b"instruction_result", "message", b"message", "observations", b"observations", "seed_report", b"seed_report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "observations", "happening", "instruction_result"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "observations", "happening", "instruction_result", "seed_report"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -827,6 +833,50 @@ class RenewRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RenewRequest: _TypeAlias = RenewRequest  # noqa: Y015
+
+@_typing.final
+class IssueSeedCertificateRequest(_message.Message):
+    """Asks for the certificate that a zone's seed serves with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CSR_FIELD_NUMBER: _builtins.int
+    csr: _builtins.bytes
+    """PKCS #10 request, DER: only its public key and signature count."""
+    def __init__(
+        self,
+        *,
+        csr: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["csr", b"csr"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueSeedCertificateRequest: _TypeAlias = IssueSeedCertificateRequest  # noqa: Y015
+
+@_typing.final
+class IssueSeedCertificateResponse(_message.Message):
+    """For the address by which the controller knows the node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_CHAIN_FIELD_NUMBER: _builtins.int
+    certificate_chain: _builtins.str
+    """The certificate and the fleet authority's, PEM, leaf first."""
+    def __init__(
+        self,
+        *,
+        certificate_chain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_chain", b"certificate_chain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueSeedCertificateResponse: _TypeAlias = IssueSeedCertificateResponse  # noqa: Y015
 
 @_typing.final
 class RenewResponse(_message.Message):

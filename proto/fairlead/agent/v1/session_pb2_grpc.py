@@ -121,6 +121,11 @@ class CertificateServiceStub:
                 request_serializer=fairlead_dot_agent_dot_v1_dot_session__pb2.RenewRequest.SerializeToString,
                 response_deserializer=fairlead_dot_agent_dot_v1_dot_session__pb2.RenewResponse.FromString,
                 _registered_method=True)
+        self.IssueSeedCertificate = channel.unary_unary(
+                '/fairlead.agent.v1.CertificateService/IssueSeedCertificate',
+                request_serializer=fairlead_dot_agent_dot_v1_dot_session__pb2.IssueSeedCertificateRequest.SerializeToString,
+                response_deserializer=fairlead_dot_agent_dot_v1_dot_session__pb2.IssueSeedCertificateResponse.FromString,
+                _registered_method=True)
 
 
 class CertificateServiceServicer:
@@ -141,6 +146,13 @@ class CertificateServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueSeedCertificate(self, request, context):
+        """Signs for a node that is its zone's seed now, and for no other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CertificateServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -153,6 +165,11 @@ def add_CertificateServiceServicer_to_server(servicer, server):
                     servicer.Renew,
                     request_deserializer=fairlead_dot_agent_dot_v1_dot_session__pb2.RenewRequest.FromString,
                     response_serializer=fairlead_dot_agent_dot_v1_dot_session__pb2.RenewResponse.SerializeToString,
+            ),
+            'IssueSeedCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueSeedCertificate,
+                    request_deserializer=fairlead_dot_agent_dot_v1_dot_session__pb2.IssueSeedCertificateRequest.FromString,
+                    response_serializer=fairlead_dot_agent_dot_v1_dot_session__pb2.IssueSeedCertificateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -210,6 +227,33 @@ class CertificateService:
             '/fairlead.agent.v1.CertificateService/Renew',
             fairlead_dot_agent_dot_v1_dot_session__pb2.RenewRequest.SerializeToString,
             fairlead_dot_agent_dot_v1_dot_session__pb2.RenewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueSeedCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairlead.agent.v1.CertificateService/IssueSeedCertificate',
+            fairlead_dot_agent_dot_v1_dot_session__pb2.IssueSeedCertificateRequest.SerializeToString,
+            fairlead_dot_agent_dot_v1_dot_session__pb2.IssueSeedCertificateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,8 @@ class CertificateServiceStub:
     """Signs component certificates exactly as planned."""
     Renew: _grpc.UnaryUnaryMultiCallable[_session_pb2.RenewRequest, _session_pb2.RenewResponse]
     """Renews the agent's own certificate."""
+    IssueSeedCertificate: _grpc.UnaryUnaryMultiCallable[_session_pb2.IssueSeedCertificateRequest, _session_pb2.IssueSeedCertificateResponse]
+    """Signs for a node that is its zone's seed now, and for no other."""
 
 @_typing.type_check_only
 class CertificateServiceAsyncStub(CertificateServiceStub):
@@ -78,6 +80,8 @@ class CertificateServiceAsyncStub(CertificateServiceStub):
     """Signs component certificates exactly as planned."""
     Renew: _aio.UnaryUnaryMultiCallable[_session_pb2.RenewRequest, _session_pb2.RenewResponse]  # type: ignore[assignment]
     """Renews the agent's own certificate."""
+    IssueSeedCertificate: _aio.UnaryUnaryMultiCallable[_session_pb2.IssueSeedCertificateRequest, _session_pb2.IssueSeedCertificateResponse]  # type: ignore[assignment]
+    """Signs for a node that is its zone's seed now, and for no other."""
 
 class CertificateServiceServicer(metaclass=_abc_1.ABCMeta):
     """Signs."""
@@ -97,6 +101,14 @@ class CertificateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_pb2.RenewResponse, _abc.Awaitable[_session_pb2.RenewResponse]]:
         """Renews the agent's own certificate."""
+
+    @_abc_1.abstractmethod
+    def IssueSeedCertificate(
+        self,
+        request: _session_pb2.IssueSeedCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.IssueSeedCertificateResponse, _abc.Awaitable[_session_pb2.IssueSeedCertificateResponse]]:
+        """Signs for a node that is its zone's seed now, and for no other."""
 
 def add_CertificateServiceServicer_to_server(servicer: CertificateServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

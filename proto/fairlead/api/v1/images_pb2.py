@@ -26,49 +26,51 @@ from fairlead.api.v1 import clusters_pb2 as fairlead_dot_api_dot_v1_dot_clusters
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66\x61irlead/api/v1/images.proto\x12\x0f\x66\x61irlead.api.v1\x1a\x1e\x66\x61irlead/api/v1/clusters.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x01\n\nFleetImage\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x18\n\x16ListFleetImagesRequest\"l\n\x17ListFleetImagesResponse\x12+\n\x06images\x18\x01 \x03(\x0b\x32\x1b.fairlead.api.v1.FleetImage\x12\x10\n\x08registry\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"*\n\x17\x46indMissingBlobsRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\t\"+\n\x18\x46indMissingBlobsResponse\x12\x0f\n\x07\x64igests\x18\x01 \x03(\t\".\n\x08\x42lobHead\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"V\n\x11UploadBlobRequest\x12)\n\x04head\x18\x01 \x01(\x0b\x32\x19.fairlead.api.v1.BlobHeadH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x14\n\x12UploadBlobResponse\";\n\x14PutFleetImageRequest\x12\x11\n\treference\x18\x01 \x01(\t\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\"C\n\x15PutFleetImageResponse\x12*\n\x05image\x18\x01 \x01(\x0b\x32\x1b.fairlead.api.v1.FleetImage\",\n\x17\x44\x65leteFleetImageRequest\x12\x11\n\treference\x18\x01 \x01(\t\"/\n\x18\x44\x65leteFleetImageResponse\x12\x13\n\x0b\x66reed_bytes\x18\x01 \x01(\x03\"U\n\x0cMissingImage\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x10\n\x08in_fleet\x18\x04 \x01(\x08\"J\n\x18\x46indMissingImagesRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"e\n\x19\x46indMissingImagesResponse\x12-\n\x06images\x18\x01 \x03(\x0b\x32\x1d.fairlead.api.v1.MissingImage\x12\x19\n\x11unreachable_nodes\x18\x02 \x03(\t\"G\n\x15PrefetchImagesRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"\x86\x01\n\x16PrefetchImagesResponse\x12,\n\x05image\x18\x01 \x01(\x0b\x32\x1d.fairlead.api.v1.MissingImage\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.fairlead.api.v1.PrefetchState\x12\x0f\n\x07message\x18\x03 \x01(\t*\x80\x01\n\rPrefetchState\x12\x1e\n\x1aPREFETCH_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PREFETCH_STATE_FETCHING\x10\x01\x12\x17\n\x13PREFETCH_STATE_DONE\x10\x02\x12\x19\n\x15PREFETCH_STATE_FAILED\x10\x03\x32\xd0\x05\n\x0cImageService\x12\x64\n\x0fListFleetImages\x12\'.fairlead.api.v1.ListFleetImagesRequest\x1a(.fairlead.api.v1.ListFleetImagesResponse\x12g\n\x10\x46indMissingBlobs\x12(.fairlead.api.v1.FindMissingBlobsRequest\x1a).fairlead.api.v1.FindMissingBlobsResponse\x12W\n\nUploadBlob\x12\".fairlead.api.v1.UploadBlobRequest\x1a#.fairlead.api.v1.UploadBlobResponse(\x01\x12^\n\rPutFleetImage\x12%.fairlead.api.v1.PutFleetImageRequest\x1a&.fairlead.api.v1.PutFleetImageResponse\x12g\n\x10\x44\x65leteFleetImage\x12(.fairlead.api.v1.DeleteFleetImageRequest\x1a).fairlead.api.v1.DeleteFleetImageResponse\x12j\n\x11\x46indMissingImages\x12).fairlead.api.v1.FindMissingImagesRequest\x1a*.fairlead.api.v1.FindMissingImagesResponse\x12\x63\n\x0ePrefetchImages\x12&.fairlead.api.v1.PrefetchImagesRequest\x1a\'.fairlead.api.v1.PrefetchImagesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66\x61irlead/api/v1/images.proto\x12\x0f\x66\x61irlead.api.v1\x1a\x1e\x66\x61irlead/api/v1/clusters.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x01\n\nFleetImage\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x18\n\x16ListFleetImagesRequest\"2\n\x08ZoneSeed\x12\x0c\n\x04zone\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\n\n\x02\x61t\x18\x03 \x01(\t\"\x96\x01\n\x17ListFleetImagesResponse\x12+\n\x06images\x18\x01 \x03(\x0b\x32\x1b.fairlead.api.v1.FleetImage\x12\x10\n\x08registry\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12(\n\x05seeds\x18\x04 \x03(\x0b\x32\x19.fairlead.api.v1.ZoneSeed\"*\n\x17\x46indMissingBlobsRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\t\"+\n\x18\x46indMissingBlobsResponse\x12\x0f\n\x07\x64igests\x18\x01 \x03(\t\".\n\x08\x42lobHead\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"V\n\x11UploadBlobRequest\x12)\n\x04head\x18\x01 \x01(\x0b\x32\x19.fairlead.api.v1.BlobHeadH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x14\n\x12UploadBlobResponse\";\n\x14PutFleetImageRequest\x12\x11\n\treference\x18\x01 \x01(\t\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\"C\n\x15PutFleetImageResponse\x12*\n\x05image\x18\x01 \x01(\x0b\x32\x1b.fairlead.api.v1.FleetImage\",\n\x17\x44\x65leteFleetImageRequest\x12\x11\n\treference\x18\x01 \x01(\t\"/\n\x18\x44\x65leteFleetImageResponse\x12\x13\n\x0b\x66reed_bytes\x18\x01 \x01(\x03\"U\n\x0cMissingImage\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x10\n\x08in_fleet\x18\x04 \x01(\x08\"J\n\x18\x46indMissingImagesRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"e\n\x19\x46indMissingImagesResponse\x12-\n\x06images\x18\x01 \x03(\x0b\x32\x1d.fairlead.api.v1.MissingImage\x12\x19\n\x11unreachable_nodes\x18\x02 \x03(\t\"G\n\x15PrefetchImagesRequest\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.fairlead.api.v1.ClusterSource\"\x86\x01\n\x16PrefetchImagesResponse\x12,\n\x05image\x18\x01 \x01(\x0b\x32\x1d.fairlead.api.v1.MissingImage\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.fairlead.api.v1.PrefetchState\x12\x0f\n\x07message\x18\x03 \x01(\t*\x80\x01\n\rPrefetchState\x12\x1e\n\x1aPREFETCH_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PREFETCH_STATE_FETCHING\x10\x01\x12\x17\n\x13PREFETCH_STATE_DONE\x10\x02\x12\x19\n\x15PREFETCH_STATE_FAILED\x10\x03\x32\xd0\x05\n\x0cImageService\x12\x64\n\x0fListFleetImages\x12\'.fairlead.api.v1.ListFleetImagesRequest\x1a(.fairlead.api.v1.ListFleetImagesResponse\x12g\n\x10\x46indMissingBlobs\x12(.fairlead.api.v1.FindMissingBlobsRequest\x1a).fairlead.api.v1.FindMissingBlobsResponse\x12W\n\nUploadBlob\x12\".fairlead.api.v1.UploadBlobRequest\x1a#.fairlead.api.v1.UploadBlobResponse(\x01\x12^\n\rPutFleetImage\x12%.fairlead.api.v1.PutFleetImageRequest\x1a&.fairlead.api.v1.PutFleetImageResponse\x12g\n\x10\x44\x65leteFleetImage\x12(.fairlead.api.v1.DeleteFleetImageRequest\x1a).fairlead.api.v1.DeleteFleetImageResponse\x12j\n\x11\x46indMissingImages\x12).fairlead.api.v1.FindMissingImagesRequest\x1a*.fairlead.api.v1.FindMissingImagesResponse\x12\x63\n\x0ePrefetchImages\x12&.fairlead.api.v1.PrefetchImagesRequest\x1a\'.fairlead.api.v1.PrefetchImagesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairlead.api.v1.images_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PREFETCHSTATE']._serialized_start=1336
-  _globals['_PREFETCHSTATE']._serialized_end=1464
+  _globals['_PREFETCHSTATE']._serialized_start=1431
+  _globals['_PREFETCHSTATE']._serialized_end=1559
   _globals['_FLEETIMAGE']._serialized_start=115
   _globals['_FLEETIMAGE']._serialized_end=249
   _globals['_LISTFLEETIMAGESREQUEST']._serialized_start=251
   _globals['_LISTFLEETIMAGESREQUEST']._serialized_end=275
-  _globals['_LISTFLEETIMAGESRESPONSE']._serialized_start=277
-  _globals['_LISTFLEETIMAGESRESPONSE']._serialized_end=385
-  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_start=387
-  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_end=429
-  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_start=431
-  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_end=474
-  _globals['_BLOBHEAD']._serialized_start=476
-  _globals['_BLOBHEAD']._serialized_end=522
-  _globals['_UPLOADBLOBREQUEST']._serialized_start=524
-  _globals['_UPLOADBLOBREQUEST']._serialized_end=610
-  _globals['_UPLOADBLOBRESPONSE']._serialized_start=612
-  _globals['_UPLOADBLOBRESPONSE']._serialized_end=632
-  _globals['_PUTFLEETIMAGEREQUEST']._serialized_start=634
-  _globals['_PUTFLEETIMAGEREQUEST']._serialized_end=693
-  _globals['_PUTFLEETIMAGERESPONSE']._serialized_start=695
-  _globals['_PUTFLEETIMAGERESPONSE']._serialized_end=762
-  _globals['_DELETEFLEETIMAGEREQUEST']._serialized_start=764
-  _globals['_DELETEFLEETIMAGEREQUEST']._serialized_end=808
-  _globals['_DELETEFLEETIMAGERESPONSE']._serialized_start=810
-  _globals['_DELETEFLEETIMAGERESPONSE']._serialized_end=857
-  _globals['_MISSINGIMAGE']._serialized_start=859
-  _globals['_MISSINGIMAGE']._serialized_end=944
-  _globals['_FINDMISSINGIMAGESREQUEST']._serialized_start=946
-  _globals['_FINDMISSINGIMAGESREQUEST']._serialized_end=1020
-  _globals['_FINDMISSINGIMAGESRESPONSE']._serialized_start=1022
-  _globals['_FINDMISSINGIMAGESRESPONSE']._serialized_end=1123
-  _globals['_PREFETCHIMAGESREQUEST']._serialized_start=1125
-  _globals['_PREFETCHIMAGESREQUEST']._serialized_end=1196
-  _globals['_PREFETCHIMAGESRESPONSE']._serialized_start=1199
-  _globals['_PREFETCHIMAGESRESPONSE']._serialized_end=1333
-  _globals['_IMAGESERVICE']._serialized_start=1467
-  _globals['_IMAGESERVICE']._serialized_end=2187
+  _globals['_ZONESEED']._serialized_start=277
+  _globals['_ZONESEED']._serialized_end=327
+  _globals['_LISTFLEETIMAGESRESPONSE']._serialized_start=330
+  _globals['_LISTFLEETIMAGESRESPONSE']._serialized_end=480
+  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_start=482
+  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_end=524
+  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_start=526
+  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_end=569
+  _globals['_BLOBHEAD']._serialized_start=571
+  _globals['_BLOBHEAD']._serialized_end=617
+  _globals['_UPLOADBLOBREQUEST']._serialized_start=619
+  _globals['_UPLOADBLOBREQUEST']._serialized_end=705
+  _globals['_UPLOADBLOBRESPONSE']._serialized_start=707
+  _globals['_UPLOADBLOBRESPONSE']._serialized_end=727
+  _globals['_PUTFLEETIMAGEREQUEST']._serialized_start=729
+  _globals['_PUTFLEETIMAGEREQUEST']._serialized_end=788
+  _globals['_PUTFLEETIMAGERESPONSE']._serialized_start=790
+  _globals['_PUTFLEETIMAGERESPONSE']._serialized_end=857
+  _globals['_DELETEFLEETIMAGEREQUEST']._serialized_start=859
+  _globals['_DELETEFLEETIMAGEREQUEST']._serialized_end=903
+  _globals['_DELETEFLEETIMAGERESPONSE']._serialized_start=905
+  _globals['_DELETEFLEETIMAGERESPONSE']._serialized_end=952
+  _globals['_MISSINGIMAGE']._serialized_start=954
+  _globals['_MISSINGIMAGE']._serialized_end=1039
+  _globals['_FINDMISSINGIMAGESREQUEST']._serialized_start=1041
+  _globals['_FINDMISSINGIMAGESREQUEST']._serialized_end=1115
+  _globals['_FINDMISSINGIMAGESRESPONSE']._serialized_start=1117
+  _globals['_FINDMISSINGIMAGESRESPONSE']._serialized_end=1218
+  _globals['_PREFETCHIMAGESREQUEST']._serialized_start=1220
+  _globals['_PREFETCHIMAGESREQUEST']._serialized_end=1291
+  _globals['_PREFETCHIMAGESRESPONSE']._serialized_start=1294
+  _globals['_PREFETCHIMAGESRESPONSE']._serialized_end=1428
+  _globals['_IMAGESERVICE']._serialized_start=1562
+  _globals['_IMAGESERVICE']._serialized_end=2282
 # @@protoc_insertion_point(module_scope)

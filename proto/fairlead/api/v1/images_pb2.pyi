@@ -107,6 +107,36 @@ class ListFleetImagesRequest(_message.Message):
 Global___ListFleetImagesRequest: _TypeAlias = ListFleetImagesRequest  # noqa: Y015
 
 @_typing.final
+class ZoneSeed(_message.Message):
+    """A node that gives the fleet's images to the others of its zone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONE_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    zone: _builtins.str
+    """The zone; empty for the nodes without one."""
+    node: _builtins.str
+    """"nodes/NAME"."""
+    at: _builtins.str
+    """Where it answers, "HOST:PORT"; empty while it does not."""
+    def __init__(
+        self,
+        *,
+        zone: _builtins.str = ...,
+        node: _builtins.str = ...,
+        at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "node", b"node", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ZoneSeed: _TypeAlias = ZoneSeed  # noqa: Y015
+
+@_typing.final
 class ListFleetImagesResponse(_message.Message):
     """All of them, by reference."""
 
@@ -115,6 +145,7 @@ class ListFleetImagesResponse(_message.Message):
     IMAGES_FIELD_NUMBER: _builtins.int
     REGISTRY_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SEEDS_FIELD_NUMBER: _builtins.int
     registry: _builtins.str
     """Where nodes and people reach the registry, "HOST:PORT"; empty if this controller runs none."""
     size_bytes: _builtins.int
@@ -123,16 +154,21 @@ class ListFleetImagesResponse(_message.Message):
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___FleetImage]:
         """The images."""
 
+    @_builtins.property
+    def seeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___ZoneSeed]:
+        """The seed of each zone that has one, by zone."""
+
     def __init__(
         self,
         *,
         images: _abc.Iterable[Global___FleetImage] | None = ...,
         registry: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
+        seeds: _abc.Iterable[Global___ZoneSeed] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "registry", b"registry", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "registry", b"registry", "seeds", b"seeds", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
