@@ -5,11 +5,13 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # Without bytecode each of the hundreds of processes that the tests start would compile itself anew.
 unexport PYTHONDONTWRITEBYTECODE
+# What mypy found out of a file holds wherever it lies, so each fresh checkout begins with what the one before knew.
+export MYPY_CACHE_DIR ?= $(or $(FAIRLEAD_CACHE),$(HOME)/.cache/fairlead)/mypy
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PROTO_FILES = $(sort $(shell cd proto && find fairlead -name '*.proto'))
 PROTOC = $(abspath $(PYTHON)) -m grpc_tools.protoc -I .
 
-.PHONY: lab lab-down lab-engine test test-all check proto constraints bench clean help
+.PHONY: lab lab-down lab-engine test test-engine test-all check proto constraints bench clean help
 
 help:            ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -23,14 +25,18 @@ lab-down: $(VENV)/ready   ## Removes all that `make lab` made
 lab-engine: $(VENV)/ready ## A Docker Engine for the tests, where none answers
 	python -m fairlead_cli.lab.engine up
 
-test: check lab-engine    ## All checks and tests, on real Docker and real Kubernetes
-	deploy/test-packages.sh
-	fairlead images build
+# Tests on the Engine mostly wait for it, so the checks run beside them.
+test: $(VENV)/ready       ## All checks and tests, on real Docker and real Kubernetes
+	$(MAKE) --no-print-directory -j 2 check test-engine
 	timeout 1500 pytest -n 2 --dist loadfile -m 'not long and not engine' tests/unit tests/contract tests/integration
-	timeout 1500 pytest -m 'engine and not long' tests/unit tests/contract tests/integration
 	timeout 1500 pytest tests/simulation
 	timeout 2400 pytest -m 'not long' --durations 20 tests/end_to_end --ignore tests/end_to_end/faults
 	fairlead lab down
+
+test-engine: lab-engine
+	deploy/test-packages.sh
+	fairlead images build
+	timeout 1500 pytest -m 'engine and not long' tests/unit tests/contract tests/integration
 
 test-all: test            ## `make test` and what takes longer: faults, 10,000 simulated schedules
 	HYPOTHESIS_PROFILE=long timeout 5400 pytest -n 2 --dist loadfile --timeout 1200 -m 'not engine' tests/unit tests/contract tests/integration
