@@ -25,7 +25,8 @@ from fairlead_agent.membership import Membership
 from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
-from fairlead_agent.session import WELCOME_SECONDS, Greeting, Seed, Session, Upkeep
+from fairlead_agent.session import WELCOME_SECONDS, Greeting, Session, Upkeep
+from fairlead_agent.session_images import Seed
 from fairlead_wire.assignment import GapError
 from fairlead_wire.backoff import delays
 from fairlead_wire.channels import Credentials, open_channel

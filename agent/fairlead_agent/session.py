@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,13 +13,14 @@ import grpc
 
 from fairlead.agent.v1 import enrollment_pb2, images_pb2, session_pb2
 from fairlead.agent.v1.session_pb2_grpc import SessionServiceStub
-from fairlead_agent.effects import HostFailure, RelayTargets
+from fairlead_agent.effects import RelayTargets
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.image_sources import ToldImages
 from fairlead_agent.instructed import Asked, Instructed
 from fairlead_agent.messages import applied
 from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.reporter import Reporter
+from fairlead_agent.session_images import Seed, SessionImages
 from fairlead_agent.session_relays import SessionRelays
 from fairlead_agent.view import Memory
 from fairlead_wire.assignment import Assignment
@@ -50,14 +51,6 @@ class Upkeep(Protocol):
     def happened(self, kind: str, message: str, component: str = "") -> None: ...
 
 
-class Seed(Protocol):
-    """Who makes this node the seed of its zone."""
-
-    async def keep(
-        self, wish: images_pb2.Seeding, tell: Callable[[images_pb2.SeedReport], Awaitable[None]]
-    ) -> None: ...
-
-
 @dataclass(frozen=True)
 class Greeting:
     """What a hello says beside what the journal says."""
@@ -84,7 +77,7 @@ class Session:
         images: ToldImages | None = None,
         seed: Seed | None = None,
     ) -> None:
-        self._upkeep, self._reporter, self._images = upkeep, reporter, images
+        self._upkeep, self._reporter = upkeep, reporter
         self._happenings, self._welcome_seconds = happenings, welcome_seconds
         self._welcomed, self._instructed = welcomed, instructed or Instructed()
         self._relays = SessionRelays(bulk, targets, conversations or {}, self._begin)
@@ -92,8 +85,7 @@ class Session:
         self._writing = asyncio.Lock()
         self._assigned: asyncio.Queue[session_pb2.Assignment] = asyncio.Queue()
         self._aside: set[asyncio.Task[None]] = set()
-        self._settling: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._seed, self._seeding = seed, self._settling
+        self._images = SessionImages(images, seed, self._begin, upkeep.happened, self._tell_seed)
         self.welcome: session_pb2.Welcome | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -169,11 +161,8 @@ class Session:
                     self._relays.leave(message.relay_end.relay_id)
                 case "instruction":
                     self._begin(self._carry_out(message.instruction))
-                case "image_sources" if self._images is not None:
+                case "image_sources":
                     self._images.take(message.image_sources)
-                    self._settling.cancel()
-                    self._settling = self._begin(self._settle(self._images))
-                    self._take_seeding(message.image_sources)
         raise _ended()
 
     async def _hold(self) -> None:
@@ -231,18 +220,6 @@ class Session:
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
         return task
-
-    async def _settle(self, images: ToldImages) -> None:
-        """Without it images come from elsewhere, so the session goes on."""
-        try:
-            await images.settle()
-        except HostFailure as failure:
-            self._upkeep.happened("registry-not-trusted", f"Docker can't be given the fleet's registry: {failure}.")
-
-    def _take_seeding(self, message: images_pb2.ImageSources) -> None:
-        if self._seed is not None and message.HasField("seeding"):
-            self._seeding.cancel()
-            self._seeding = self._begin(self._seed.keep(message.seeding, self._tell_seed))
 
     async def _tell_seed(self, report: images_pb2.SeedReport) -> None:
         with suppress(grpc.RpcError, Unreachable):
