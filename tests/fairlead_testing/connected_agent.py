@@ -30,6 +30,7 @@ from fairlead_agent.relay_targets import AllowedTargets
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.session import Greeting
+from fairlead_agent.session_images import Seed
 from fairlead_agent.snapshots import EtcdSnapshots
 from fairlead_agent.view import Memory, View
 from fairlead_agent.worker import Worker
@@ -58,6 +59,8 @@ class ConnectedAgent:
     snapshots: EtcdSnapshots | None = None
     conversations: Conversations | None = None
     policy: FakePolicy = field(default_factory=FakePolicy)
+    seed: Seed | None = None
+    """Who makes it the seed of its zone."""
     fleet_images: bool = True
     """What its policy says of the fleet's registries."""
     tidy_seconds: float = 0.0
@@ -65,6 +68,7 @@ class ConnectedAgent:
     full: bool = False
     """Whether its disk takes no more of the journal."""
     loop: Loop = field(init=False)
+    connection: Connection = field(init=False)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def leave_token(self, token: object) -> None:
@@ -86,7 +90,7 @@ class ConnectedAgent:
         sources = KnownSources(self.fleet_images)
         trust = RegistryTrust(self.host, store.load)
         fetching = Fetching(self.runtime, sources, trust, self.policy.image_refusal, tidy_seconds=self.tidy_seconds)
-        connection = Connection(
+        connection = self.connection = Connection(
             Enrolment(self.endpoint, store, facts, clock.random),
             Renewer(store, clock.wall, clock.random),
             reporter,
@@ -98,6 +102,7 @@ class ConnectedAgent:
             instructed=Instructed(Inspector(self.inspect, clock.wall), self.snapshots, fetching),
             conversations=self.conversations,
             images=fetching,
+            seed=self.seed,
         )
 
         async def save(memory: Memory) -> None:

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fairlead.agent.v1 import enrollment_pb2, session_pb2
+from fairlead.agent.v1 import enrollment_pb2, images_pb2, session_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceServicer, add_EnrollmentServiceServicer_to_server
 from fairlead.agent.v1.session_pb2_grpc import (
     CertificateServiceServicer,
@@ -48,6 +48,7 @@ class FakeSession:
     number: int
     heartbeats: list[float] = field(default_factory=list)
     batches: list[session_pb2.Observations] = field(default_factory=list)
+    seed_reports: list[images_pb2.SeedReport] = field(default_factory=list)
     happenings: list[session_pb2.Happening] = field(default_factory=list)
     results: list[session_pb2.InstructionResult] = field(default_factory=list)
     out: asyncio.Queue[session_pb2.SessionResponse | None] = field(default_factory=asyncio.Queue)
@@ -237,6 +238,8 @@ class _Sessions(SessionServiceServicer):
                     session.happenings.append(message.happening)
                 case "instruction_result":
                     session.results.append(message.instruction_result)
+                case "seed_report":
+                    session.seed_reports.append(message.seed_report)
             await self._controller.tell()
 
 
