@@ -8,7 +8,9 @@ import pytest
 
 from fairlead_cli.images import recipe
 from fairlead_cli.images.builder import CHECKOUT
+from fairlead_controller.plan.catalogue import REGISTRY_IMAGE
 from fairlead_wire.errors import Invalid
+from fairlead_wire.references import full_reference
 
 NEEDED = [
     "registry.k8s.io/etcd:3.7.3-0",
@@ -54,6 +56,10 @@ def test_every_image_that_a_cluster_or_the_lab_runs_has_a_recipe(shipped: recipe
 def test_an_image_is_found_by_the_short_name_that_docker_shows(shipped: recipe.Recipes) -> None:
     assert shipped.find("nginx:latest") == "nginx"
     assert shipped.find("docker.io/fairlead/registry:3.1.2") == "registry"
+
+
+def test_what_seeds_run_is_what_the_recipe_makes(shipped: recipe.Recipes) -> None:
+    assert full_reference(shipped.recipes["registry"].images[0]) == REGISTRY_IMAGE
 
 
 def test_a_wrong_name_gets_the_list_of_right_ones(shipped: recipe.Recipes) -> None:
