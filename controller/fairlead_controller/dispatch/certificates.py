@@ -17,7 +17,7 @@ from fairlead_controller.pki.cluster import sign_planned
 from fairlead_controller.pki.signing import Stamp
 from fairlead_controller.ports import Clock
 from fairlead_controller.store.port import Repositories, Store
-from fairlead_wire.errors import Denied, Invalid
+from fairlead_wire.errors import Denied, Invalid, Refused
 
 # A control plane has about 15 certificates.
 MOST_REQUESTS = 100
@@ -47,10 +47,10 @@ class CertificateService(CertificateServiceServicer):
     async def IssueSeedCertificate(
         self, request: pb.IssueSeedCertificateRequest, context: Any
     ) -> pb.IssueSeedCertificateResponse:
-        """Raises Denied for a node that is not its zone's seed now, Invalid for a bad request."""
+        """Raises Refused for a node that is not its zone's seed now, Invalid for a bad request."""
         node, stamp = await node_from_context(context, self._store), Stamp.of(self._clock)
         if not self._seeds.is_seed(node):
-            raise Denied(f"{node.name} is not the seed of its zone.", "Ask for it after the controller has said so.")
+            raise Refused(f"{node.name} is not the seed of its zone.", "Ask for it after the controller has said so.")
         authority = await self._store.read(lambda repositories: repositories.authorities.get(FLEET, FLEET))
         assert authority is not None  # it signed what this agent came with
         chain = seed_certificate(authority, node.id, node.address, request.csr, stamp)

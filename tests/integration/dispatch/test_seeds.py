@@ -21,7 +21,7 @@ from fairlead_testing.fake_fleet_images import FakeFleetImages, fleet_image
 from fairlead_testing.fleet_server import FleetServer, running
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.channels import open_channel
-from fairlead_wire.errors import Denied
+from fairlead_wire.errors import Refused
 from fairlead_wire.facts import Facts
 from fairlead_wire.identity import new_key, principal_of, request_der
 from fairlead_wire.status import from_rpc_error
@@ -151,7 +151,7 @@ async def test_the_controller_signs_for_the_seed_alone(name: str) -> None:
         await fleet.told("n1", wanted)
         with pytest.raises(grpc.RpcError) as caught:
             await fleet.sign(name)
-        assert isinstance(from_rpc_error(caught.value), Denied)
+        assert isinstance(from_rpc_error(caught.value), Refused)
         certificate = x509.load_pem_x509_certificate((await fleet.sign("n1")).encode())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]

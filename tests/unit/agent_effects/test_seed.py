@@ -22,7 +22,7 @@ from fairlead_agent.seed import SeedKeeper
 from fairlead_agent.seed_files import SeedFiles
 from fairlead_controller.pki.authority import seed_certificate
 from fairlead_testing.authorities import FleetAuthority
-from fairlead_wire.errors import Denied
+from fairlead_wire.errors import Refused
 from fairlead_wire.task import Probe
 
 NOW, DAY = 1_800_000_000.0, 86_400.0
@@ -89,12 +89,12 @@ class SeedNode:
         self._news = asyncio.Event()
         files = SeedFiles(self.folder, lambda: self.identity, self.sign, lambda: self.now)
         self.signed = 0
-        self.denied = False
+        self.unsigned = False
         self.keeper = SeedKeeper(self.engine, files, self.fetch, self.prober, start_seconds=0.0, **parts)
 
     async def sign(self, request: bytes) -> str:
-        if self.denied:
-            raise Denied("n7 is not the seed of its zone.", "Wait.")
+        if self.unsigned:
+            raise Refused("n7 is not the seed of its zone.", "Wait.")
         self.signed += 1
         return seed_certificate(self.authority.record, "id-n7", "192.0.2.7", request, self.authority.stamp()).decode()
 
@@ -210,8 +210,8 @@ def _policy(node: SeedNode) -> None:
     node.refused = "This node's policy does not allow the image"
 
 
-def _denied(node: SeedNode) -> None:
-    node.denied = True
+def _refusing(node: SeedNode) -> None:
+    node.unsigned = True
 
 
 def _port(node: SeedNode) -> None:
@@ -226,7 +226,7 @@ def _stranger(node: SeedNode) -> None:
     ("broken", "said"),
     [
         (_policy, "policy does not allow the image"),
-        (_denied, "not the seed of its zone"),
+        (_refusing, "not the seed of its zone"),
         (_port, "address already in use"),
         (_stranger, "no identity yet"),
     ],
