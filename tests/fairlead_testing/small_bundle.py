@@ -21,11 +21,12 @@ def step() -> Step:
     return Step("bundle", silent, time.monotonic)
 
 
-def image(folder: Path, name: str, *contents: Mapping[str, bytes], architecture: str = "amd64") -> Given:
-    """An image of layers with these files, the lowest first."""
+def image(folder: Path, name: str, *contents: Mapping[str, bytes], architecture: str = "amd64", key: str = "") -> Given:
+    """An image of layers with these files, the lowest first. `key`: what it was built under."""
     folder.mkdir(parents=True, exist_ok=True)
     blobs = tuple(layer(folder, files) for files in contents)
-    document = archive.configuration({"Entrypoint": ["/tool"]}, blobs, architecture, "a test")
+    labels = {"Labels": {archive.KEY_LABEL: key}} if key else {}
+    document = archive.configuration({"Entrypoint": ["/tool"], **labels}, blobs, architecture, "a test")
     config = archive.add_blob(folder, archive.canonical(document))
     return Given(name, archive.Image(config, blobs, (f"example.com/{name}:1",)))
 

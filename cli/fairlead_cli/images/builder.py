@@ -131,6 +131,10 @@ class Builder:
             step.finish({"pull": "pulled", "build": "built"}[one.how])
         return self._built(one, step.seconds)
 
+    def key_of(self, name: str) -> str:
+        """The key of what would be built."""
+        return self._keys.of(name)
+
     def _built(self, one: Planned, seconds: float) -> Built:
         path = self._present(one.name)
         assert path is not None

@@ -6,6 +6,7 @@ from the bundle beside them. What only this machine's Docker needs is streamed t
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -74,6 +75,14 @@ class BundleStock(images.Stock):
             with self._cache.writing(place) as fresh:
                 _copy(self._bundle.blob(entry.digest), fresh)
         return place
+
+    def key_of(self, name: str) -> str:
+        """The key that an image was built under (`images.keys`), empty for one that was pulled."""
+        config = self._bundle.image(self._entry(name)).config
+        with config.path.open("rb") as source:
+            source.seek(config.offset)
+            labels = json.loads(source.read(config.size)).get("config", {}).get("Labels") or {}
+        return str(labels.get(archive.KEY_LABEL, ""))
 
     def _entry(self, name: str) -> ImageEntry:
         [entry] = chosen(self._bundle, [name])

@@ -10,6 +10,7 @@ import pytest
 from fairlead_cli.bundle import create
 from fairlead_cli.bundle.opened import Bundle, open_bundle
 from fairlead_cli.images import archive
+from fairlead_cli.images.builder import Builder
 from fairlead_cli.images.cache import Cache
 from fairlead_cli.lab import images, kept_bundle
 from fairlead_cli.lab.from_bundle import BundleStock
@@ -22,10 +23,15 @@ ALL = (*images.ON_SERVERS, *images.FOR_THE_LAB, images.AGENT)
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
     """A bundle with everything that a lab needs, all of it small."""
-    given = [small_bundle.image(tmp_path / "blobs", name, {f"/{name}": b""}) for name in ALL]
+    return made(tmp_path)
+
+
+def made(tmp_path: Path, agent_key: str = "") -> Bundle:
+    keys = {images.AGENT: agent_key}
+    given = [small_bundle.image(tmp_path / "blobs", name, {f"/{name}": b""}, key=keys.get(name, "")) for name in ALL]
     (tmp_path / "kubectl").write_bytes(b"#!kubectl")
-    made = small_bundle.filled(given, {"kubectl": tmp_path / "kubectl"})
-    create.write(made, tmp_path / "b.tar", small_bundle.step())
+    filled = small_bundle.filled(given, {"kubectl": tmp_path / "kubectl"})
+    create.write(filled, tmp_path / "b.tar", small_bundle.step())
     return open_bundle(tmp_path / "b.tar")
 
 
@@ -108,3 +114,17 @@ def test_what_the_cache_lacks_comes_from_the_bundle_at_hand(
     assert built == BundleStock(bundle, cache).build(images.COMPONENTS, pytest.fail)
     assert stock.find(images.COMPONENTS) == built
     assert stock.program("kubectl", lambda _: None).read_bytes() == b"#!kubectl"
+
+
+def test_an_image_tells_what_it_was_built_from(tmp_path: Path, cache: Cache) -> None:
+    stock = BundleStock(made(tmp_path, "0123456789abcdef"), cache)
+    assert (stock.key_of(images.AGENT), stock.key_of("etcd")) == ("0123456789abcdef", "")
+
+
+def test_the_agent_need_not_be_built_if_the_bundles_is_of_this_checkouts_files(
+    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIRLEAD_CACHE", str(cache.root))
+    opened = made(tmp_path, Builder().key_of(images.AGENT))
+    [agent] = kept_bundle.CacheFirst(lambda: BundleStock(opened, cache)).build([images.AGENT], lambda _: None)
+    assert agent.image_id == next(one.id for one in opened.document.images if one.name == images.AGENT)
