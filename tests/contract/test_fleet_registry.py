@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import secrets
 import shutil
 import subprocess
+import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -79,14 +82,14 @@ async def docker(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def image() -> SmallImage:
-    layer = root_filesystem()
-    rootfs = {"type": "layers", "diff_ids": [digest_of(layer)]}
+def image(*layers: bytes) -> SmallImage:
+    """An image of these layers, tars, the lowest first."""
+    rootfs = {"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]}
     settings = {"Cmd": ["/bin/sh"], "Labels": {"made": secrets.token_hex(4)}}
     config = json.dumps({"architecture": "amd64", "os": "linux", "config": settings, "rootfs": rootfs}).encode()
     described = [
         {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest_of(content), "size": len(content)}
-        for kind, content in (("config.v1+json", config), ("layer.v1.tar", layer))
+        for kind, content in (("config.v1+json", config), *(("layer.v1.tar", layer) for layer in layers))
     ]
     manifest = {
         "schemaVersion": 2,
@@ -94,18 +97,39 @@ def image() -> SmallImage:
         "config": described[0],
         "layers": described[1:],
     }
-    return SmallImage(json.dumps(manifest).encode(), {digest_of(config): config, digest_of(layer): layer})
+    return SmallImage(json.dumps(manifest).encode(), {digest_of(each): each for each in (config, *layers)})
 
 
-async def test_docker_pulls_by_digest_with_the_fleets_certificates_and_not_without(served: Served) -> None:
-    made, answers = image(), asyncio.Event()
-    await put(served.images, f"{NAME}:1", made)
+def layer() -> bytes:
+    """One that nobody has yet."""
+    content, out = secrets.token_bytes(64 * 1024), io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        entry = tarfile.TarInfo(secrets.token_hex(4))
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+@asynccontextmanager
+async def serving(served: Served) -> AsyncIterator[None]:
+    answers = asyncio.Event()
     process = RegistryProcess(served.registry, lambda at: answers.set() if at else None)
     running = asyncio.create_task(process.run())
-    wanted = f"{served.at}/{NAME}@{made.digest}"
     try:
         async with asyncio.timeout(SECONDS):
             await answers.wait()
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await served.images.close()
+
+
+async def test_docker_pulls_by_digest_with_the_fleets_certificates_and_not_without(served: Served) -> None:
+    made = image(root_filesystem())
+    await put(served.images, f"{NAME}:1", made)
+    wanted = f"{served.at}/{NAME}@{made.digest}"
+    async with serving(served):
         trust(served, with_key=False)
         refused = await docker("pull", wanted)
         assert refused.returncode == 1
@@ -121,9 +145,20 @@ async def test_docker_pulls_by_digest_with_the_fleets_certificates_and_not_witho
         pushed = await docker("push", f"{served.at}/{NAME}:2")
         assert pushed.returncode == 1
         assert "unsupported" in pushed.stderr.lower() or "not allowed" in pushed.stderr.lower(), pushed.stderr
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
         await docker("image", "rm", "--force", f"{served.at}/{NAME}:2", wanted)
-        await served.images.close()
     assert list(served.images.all()) == [f"{NAME}:1"]
+
+
+async def test_of_a_second_release_only_the_changed_layers_are_sent(served: Served) -> None:
+    base, first, second = layer(), layer(), layer()
+    releases = image(base, first), image(base, second)
+    for number, release in enumerate(releases):
+        await put(served.images, f"{NAME}:{number}", release)
+    names = [f"{served.at}/{NAME}@{release.digest}" for release in releases]
+    async with serving(served):
+        trust(served)
+        told = [(await docker("pull", name)).stdout for name in names]
+        await docker("image", "rm", "--force", *names)
+    done = [[line.partition(": ")[2] for line in text.splitlines() if ": " in line] for text in told]
+    assert done[0].count("Pull complete") == 2
+    assert (done[1].count("Already exists"), done[1].count("Pull complete")) == (1, 1)
