@@ -77,7 +77,7 @@ class Fleet:
 
     def sent(self) -> int:
         """Bytes that the registry beside the controller has written since it was started; it writes no files."""
-        [process] = _processes(str(self.lab.registry_program))
+        [process] = _processes(self.lab.registry_program)
         lines = (process / "io").read_text(encoding="ascii").splitlines()
         return int(next(line for line in lines if line.startswith("wchar")).split()[1])
 
@@ -89,16 +89,16 @@ class Fleet:
         front.fairlead(self.lab, *words, timeout=SECONDS)
 
 
-def _processes(program: str) -> list[Path]:
-    """Whose first word is this program."""
-    return [place for place in Path("/proc").glob("[0-9]*") if _words(place)[:1] == [program.encode()]]
+def _processes(program: Path) -> list[Path]:
+    """Those that run this program, in /proc."""
+    return [place for place in Path("/proc").glob("[0-9]*") if _runs(place, program)]
 
 
-def _words(place: Path) -> list[bytes]:
+def _runs(place: Path, program: Path) -> bool:
     try:
-        return (place / "cmdline").read_bytes().split(b"\0")
+        return (place / "exe").readlink() == program.resolve()
     except OSError:
-        return []
+        return False
 
 
 def figures(keep: bool = False) -> list[Figure]:
