@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -106,9 +106,21 @@ def main(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def run() -> int:
+def run() -> NoReturn:
+    """The console script."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what breaks is told in our own words
-    return main(sys.argv[1:])
+    _leave(main(sys.argv[1:]))
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process without taking the interpreter apart: nobody needs that, it takes its time, and gRPC's poller is
+    waited for there without a bound (grpcio, completion_queue.pyx.pxi: `shutdown`)."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # nobody reads it any more, or its disk is full
+            code = code or 1
+    os._exit(code)
 
 
 def _wrong_call(error: Any) -> int:

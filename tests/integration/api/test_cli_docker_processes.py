@@ -28,8 +28,9 @@ pytestmark = pytest.mark.timeout(120)
 
 @contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    told = {**os.environ, "PYTHONFAULTHANDLER": "1"}
     running = subprocess.Popen(
-        [FAIRLEAD, "docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
+        [FAIRLEAD, "docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=told
     )
     with running:
         try:
@@ -41,7 +42,12 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 def interrupted(running: subprocess.Popen[bytes]) -> None:
     """Ctrl-C; checks that it ends as it should."""
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=DEADLINE)
+    try:
+        _, said = running.communicate(timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGABRT)  # it says where its threads are
+        _, said = running.communicate(timeout=DEADLINE)
+        raise AssertionError(f"it goes on:\n{said.decode()}") from None
     assert (running.returncode, said) == (130, b"")
 
 
