@@ -59,6 +59,13 @@ def broken(faults: FaultLab) -> Iterator[None]:
     clear(faults)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def left_well(docker_lab: RunningLab, faults: FaultLab) -> Iterator[None]:
+    """The other server lost its controller too; who uses the lab next finds both connected."""
+    yield
+    faults.until(lambda: docker_lab.fairlead("docker", "ps", "--all").ok, "both servers answer")
+
+
 def until_well(faults: FaultLab) -> None:
     """All components of the server run, and the controller calls them healthy."""
     faults.until(lambda: not faults.unwell(), "everything is healthy")
