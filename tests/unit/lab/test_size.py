@@ -50,3 +50,10 @@ def test_a_note_that_was_cut_off_is_no_note() -> None:
 def test_each_server_has_a_zone_of_its_own() -> None:
     lab = Lab("lab", 20)
     assert len({lab.labels_of(node)["zone"] for node in lab.nodes}) == 20
+
+
+def test_servers_are_dealt_out_to_the_zones_that_were_asked_for() -> None:
+    lab = Lab("lab", 5, zones=2)
+    assert [lab.labels_of(node)["zone"] for node in lab.nodes] == ["a", "b", "a", "b", "a"]
+    with pytest.raises(LabError, match="1 to 20 zones, not 21"):
+        Lab("lab", 5, zones=21)
