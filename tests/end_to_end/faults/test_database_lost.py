@@ -19,16 +19,17 @@ def differing(before: Runs, after: Runs) -> set[str]:
 
 
 @pytest.fixture
-def empty(lab: FaultLab, before: Runs, tmp_path: Path) -> Iterator[None]:
-    """A controller that was made anew at the same address; the right one is back at the end."""
-    paths = (lab.lab.controller_data, lab.lab.context, lab.lab.initialised)
+def empty(lab: FaultLab, before: Runs, tmp_path: Path) -> Iterator[str]:
+    """A controller that was made anew at the same address; the right one is back at the end. Since when, by the server:
+    the agent says only once what it has met, and may do so while the controller is still being waited for."""
+    paths, since = (lab.lab.controller_data, lab.lab.context, lab.lab.initialised), lab.server_time()
     lab.stop_controller()
     for number, path in enumerate(paths):
         subprocess.run(["mv", str(path), str(tmp_path / str(number))], check=True, timeout=60)
     try:
         controller_process.initialise(lab.lab, network.addresses(lab.lab))
         lab.start_controller()
-        yield
+        yield since
     finally:
         lab.stop_controller()
         for number, path in enumerate(paths):
@@ -37,8 +38,8 @@ def empty(lab: FaultLab, before: Runs, tmp_path: Path) -> Iterator[None]:
         lab.start_controller()
 
 
-def test_under_an_empty_database_everything_runs_on(lab: FaultLab, before: Runs, empty: None) -> None:
-    since = lab.server_time()
+def test_under_an_empty_database_everything_runs_on(lab: FaultLab, before: Runs, empty: str) -> None:
+    since = empty
     met = f"docker logs --since {since} fairlead-agent 2>&1 | grep -q 'is not the controller of this agent'"
     lab.until(lambda: lab.holds(met), "the agent has met the wrong controller, and says so")
     assert lab.fairlead("node", "ls", "-o", "json").strip() == "[]"
