@@ -9,6 +9,7 @@ import structlog
 from fairlead.agent.v1 import images_pb2
 from fairlead_controller.dispatch.background import Background
 from fairlead_controller.dispatch.image_sources import sources_message
+from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.node import Node
 from fairlead_controller.model.seed import NOBODY, Seed
@@ -27,12 +28,14 @@ class SeedBook:
     def __init__(
         self,
         store: Store,
+        feed: Feed,
         clock: Clock,
         images: FleetImages,
         able: Callable[[], frozenset[str]],
         tell: Callable[[Collection[str]], None],
     ) -> None:
-        self._store, self._clock, self._images, self._able, self._tell = store, clock, images, able, tell
+        self._store, self._feed, self._clock, self._images = store, feed, clock, images
+        self._able, self._tell = able, tell
         self._background = Background()
         self._answering: dict[str, str] = {}
         self._failed: dict[str, str] = {}
@@ -126,6 +129,7 @@ class SeedBook:
         event = _event(node, report)
         _log.info(event.kind, node=node.name, at=report.at, why=report.reason)
         await self._store.note(lambda repositories: repositories.events.append(event, self._clock.now()))
+        self._feed.publish("events")
 
 
 def _event(node: Node, report: images_pb2.SeedReport) -> Event:

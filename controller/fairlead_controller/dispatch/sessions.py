@@ -48,7 +48,7 @@ class SessionBook:
     ) -> None:
         self._store, self._feed, self._clock = store, feed, clock
         self._observations, self._settings = observations, settings
-        self.seeds = SeedBook(store, clock, images, self.reachable, self._images_changed_for)
+        self.seeds = SeedBook(store, feed, clock, images, self.reachable, self._images_changed_for)
         self._current: dict[str, Session] = {}
         self._observed_only: set[str] = set()
         self._presence = Presence(clock.now, self._lost)

@@ -279,3 +279,12 @@ async def test_what_neither_mirror_nor_registry_has_is_told_with_both_reasons() 
     assert "the mirror m.example.com says: the registry has no such image" in str(caught.value)
     assert "its own registry registry.k8s.io says: the registry has no such image" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_registry_that_has_just_failed_is_asked_last() -> None:
+    node = Node()
+    node.serve(AT_CONTROLLER, AT_CONTROLLER.replace("/etcd@", "/pause@"))
+    await node.fetching.ensure(ETCD)
+    await node.fetching.ensure(PAUSE)
+    asked = [call for call in node.runtime.calls if call.startswith("pull ")]
+    assert [call.partition("/")[0].removeprefix("pull ") for call in asked] == [SEED, CONTROLLER, CONTROLLER]
