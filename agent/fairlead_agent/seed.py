@@ -127,15 +127,24 @@ class SeedKeeper:
     async def _remove(self) -> None:
         while True:
             try:
-                if await self._inspected() is not None:
-                    await self._ask("DELETE", _CONTAINER, force="true", v="true")
-                    await self._ask("DELETE", _VOLUME)
+                # The files go last: while they are there, something of it may be.
+                if await self._inspected() is not None or self._files.folder.exists():
+                    await self._gone(_CONTAINER, force="true", v="true")
+                    await self._gone(_VOLUME)
                     await self._files.remove()
                     _log.info("this node is no seed any longer")
                 return
             except RuntimeFailure as failure:
                 _log.info("the seed stays for now: %s", failure)
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def _gone(self, path: str, **query: str) -> None:
+        """Removes it; removing what is gone is fine."""
+        try:
+            await self._ask("DELETE", path, None, **query)
+        except RuntimeFailure as failure:
+            if failure.status != 404:
+                raise
 
     async def _inspected(self) -> Any:
         """None if there is no container."""

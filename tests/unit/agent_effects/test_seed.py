@@ -279,3 +279,12 @@ async def test_one_that_is_wished_again_soon_still_has_what_it_fetched(seed: See
         await asyncio.sleep(0)
     assert (await seed.once()).at == AT
     assert len(seed.engine.did) == 2
+
+
+async def test_a_removal_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
+    seed = SeedNode(tmp_path, linger_seconds=0.0)
+    await seed.once()
+    seed.engine.container = None
+    await seed.keeper.keep(images_pb2.Seeding(), seed.tell)
+    assert seed.engine.did[-1] == "DELETE /volumes/fairlead-seed"
+    assert not seed.folder.exists()
