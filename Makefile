@@ -30,7 +30,7 @@ test: $(VENV)/ready       ## All checks and tests, on real Docker and real Kuber
 	$(MAKE) --no-print-directory -j 2 check test-engine
 	timeout 1500 pytest -n 2 --dist loadfile -m 'not long and not engine' tests/unit tests/contract tests/integration
 	timeout 1500 pytest tests/simulation
-	timeout 2400 pytest -m 'not long' --durations 20 tests/end_to_end --ignore tests/end_to_end/faults
+	timeout 3600 pytest -m 'not long' --durations 20 tests/end_to_end --ignore tests/end_to_end/faults
 	fairlead lab down
 
 test-engine: lab-engine
