@@ -32,7 +32,7 @@ from fairlead_controller.dispatch.errors import ErrorInterceptor
 from fairlead_controller.dispatch.server import add_enrolment_services, add_fleet_services
 from fairlead_wire.channels import (
     SERVER_OPTIONS,
-    Credentials,
+    Held,
     enrolment_server_credentials,
     fleet_server_credentials,
 )
@@ -71,7 +71,7 @@ class Listeners:
         await asyncio.gather(self.enrolment.stop(GRACE_SECONDS), self.fleet.stop(GRACE_SECONDS))
 
 
-async def open_listeners(rooms: Rooms, mine: Credentials, listen: str, enrol_port: int, fleet_port: int) -> Listeners:
+async def open_listeners(rooms: Rooms, held: Held, listen: str, enrol_port: int, fleet_port: int) -> Listeners:
     """Binds both ports, or neither. Raises Refused for a port that can't be had."""
     enrolment = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=SERVER_OPTIONS)
     add_enrolment_services(enrolment, rooms.dispatch)
@@ -81,14 +81,12 @@ async def open_listeners(rooms: Rooms, mine: Credentials, listen: str, enrol_por
     health = grpc_health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, fleet)
     reflection.enable_server_reflection(service_names(), fleet)
-    enrolment_credentials = enrolment_server_credentials(mine.chain, mine.key)
-    fleet_credentials = fleet_server_credentials(mine.chain, mine.key, mine.authority)
     listeners = Listeners(
         enrolment,
         fleet,
         health,
-        _bind(enrolment, listen, enrol_port, enrolment_credentials, "--enrol-port"),
-        _bind(fleet, listen, fleet_port, fleet_credentials, "--fleet-port"),
+        _bind(enrolment, listen, enrol_port, enrolment_server_credentials(held), "--enrol-port"),
+        _bind(fleet, listen, fleet_port, fleet_server_credentials(held), "--fleet-port"),
     )
     await asyncio.gather(enrolment.start(), fleet.start())
     await health.set("", HealthCheckResponse.SERVING)

@@ -17,7 +17,8 @@ from fairlead_controller.images.fleet_images import StoredImages
 from fairlead_controller.images.registry_process import Registry, RegistryProcess
 from fairlead_controller.listeners import Listeners, open_listeners
 from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord
-from fairlead_controller.pki.authority import registry_certificate, server_certificate
+from fairlead_controller.pki.authority import registry_certificate
+from fairlead_controller.pki.own_certificate import OwnCertificate
 from fairlead_controller.pki.signing import Stamp
 from fairlead_controller.ports import Clock
 from fairlead_controller.setup import issuer
@@ -61,8 +62,8 @@ async def running(serving: Serving, key: KeySource | None, clock: Clock) -> Asyn
         await rooms.start()
         enrol_port = serving.enrol_port or port_of(fleet.enrolment_endpoint)
         fleet_port = serving.fleet_port or port_of(fleet.fleet_endpoint)
-        mine = _credentials(fleet, authority, clock)
-        listeners = await open_listeners(rooms, mine, serving.listen, enrol_port, fleet_port)
+        mine = OwnCertificate(fleet.id, authority, clock)
+        listeners = await open_listeners(rooms, mine.held, serving.listen, enrol_port, fleet_port)
         stack.push_async_callback(listeners.stop)
         _keep(stack, "upkeep", keep_up(store, store, clock))
         _keep(stack, "sweep of images", images.keep_swept())
@@ -91,13 +92,6 @@ def _keep(stack: AsyncExitStack, name: str, work: Coroutine[Any, Any, None]) -> 
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(_tell_end(name))
     stack.push_async_callback(_cancelled, task)
-
-
-def _credentials(fleet: FleetRecord, authority: AuthorityRecord, clock: Clock) -> Credentials:
-    """A fresh key and certificate at each start: nothing of them is ever on a disk."""
-    key = new_key()
-    chain = server_certificate(authority, fleet.id, key.public_key(), Stamp.of(clock))
-    return Credentials(fleet.id, authority.certificate, chain, key_pem(key))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

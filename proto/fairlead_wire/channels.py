@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import grpc
@@ -57,11 +58,35 @@ def open_channel(endpoint: str, credentials: Credentials) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(endpoint, tls, options=options)
 
 
-def enrolment_server_credentials(chain: bytes, key: bytes) -> grpc.ServerCredentials:
-    """Server TLS only: whoever connects is nobody yet. `chain` ends with the authority's certificate."""
-    return grpc.ssl_server_credentials([(key, chain)])
+Held = Callable[[], Credentials]
+"""What a server shows now. It is asked before each handshake, on a thread of gRPC's own."""
 
 
-def fleet_server_credentials(chain: bytes, key: bytes, authority: bytes) -> grpc.ServerCredentials:
+def enrolment_server_credentials(held: Held) -> grpc.ServerCredentials:
+    """Server TLS only: whoever connects is nobody yet. The chain held ends with the authority's certificate."""
+    return _server_credentials(held, mutual=False)
+
+
+def fleet_server_credentials(held: Held) -> grpc.ServerCredentials:
     """Mutual TLS: a handshake without a certificate of the fleet's authority fails."""
-    return grpc.ssl_server_credentials([(key, chain)], authority, require_client_auth=True)
+    return _server_credentials(held, mutual=True)
+
+
+def _server_credentials(held: Held, mutual: bool) -> grpc.ServerCredentials:
+    """Connections that are there keep what they began with; new ones see what is held then."""
+    shown = held()
+
+    def newer() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal shown
+        now = held()
+        if now is shown:
+            return None  # gRPC goes on with what it has
+        shown = now
+        return _configuration(now, mutual)
+
+    first = _configuration(shown, mutual)
+    return grpc.dynamic_ssl_server_credentials(first, newer, mutual)  # type: ignore[arg-type]  # its stubs know no None
+
+
+def _configuration(mine: Credentials, mutual: bool) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(mine.key, mine.chain)], mine.authority if mutual else None)

@@ -294,10 +294,10 @@ async def running(controller: FakeController) -> AsyncIterator[FakeController]:
     add_SessionServiceServicer_to_server(_Sessions(controller), fleet)
     add_CertificateServiceServicer_to_server(_Certificates(controller), fleet)
     add_RelayServiceServicer_to_server(_Relays(controller), fleet)
-    mutual = fleet_server_credentials(identity.chain, identity.key, identity.authority)
+    mutual = fleet_server_credentials(lambda: identity)
     ports = (
         enrolment.add_secure_port(
-            controller.enrolment or "127.0.0.1:0", enrolment_server_credentials(identity.chain, identity.key)
+            controller.enrolment or "127.0.0.1:0", enrolment_server_credentials(lambda: identity)
         ),
         fleet.add_secure_port(controller.fleet or "127.0.0.1:0", mutual),
     )

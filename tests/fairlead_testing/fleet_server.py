@@ -188,8 +188,8 @@ def _listeners(controller: FleetServer) -> tuple[grpc.aio.Server, grpc.aio.Serve
     access = AccessInterceptor(principal_from_context, partial(is_known_node, controller.store))
     enrolment = grpc.aio.server(options=SERVER_OPTIONS, interceptors=(controller.calls, ErrorInterceptor()))
     fleet = grpc.aio.server(options=SERVER_OPTIONS, interceptors=(controller.calls, ErrorInterceptor(), access))
-    open_to_all = enrolment_server_credentials(identity.chain, identity.key)
-    mutual = fleet_server_credentials(identity.chain, identity.key, identity.authority)
+    open_to_all = enrolment_server_credentials(lambda: identity)
+    mutual = fleet_server_credentials(lambda: identity)
     controller.enrolment_endpoint = f"127.0.0.1:{enrolment.add_secure_port('127.0.0.1:0', open_to_all)}"
     controller.fleet_endpoint = f"127.0.0.1:{fleet.add_secure_port('127.0.0.1:0', mutual)}"
     _store_fleet(controller)

@@ -22,17 +22,12 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from fairlead.api.v1 import events_pb2, events_pb2_grpc
 from fairlead_controller.app import main
+from fairlead_testing.served_controller import free_port
 from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.first_contact import fetch_authority
 from fairlead_wire.identity import public_key_digest
 
 STOP_SECONDS = 5.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
