@@ -171,21 +171,24 @@ def spoken(value: Any) -> Any:
     So a field that a later release adds changes no hash, and no container in the field, until it is used.
     """
     kind: type = type(value)
-    if kind is str:
-        return value
     if kind is tuple:
-        return [spoken(item) for item in value]
+        # Most of all values are texts: each call less counts, since hashing is most of planning.
+        return [item if type(item) is str else spoken(item) for item in value]
     defaults = _defaults(kind)
     if defaults is None:
         return value
     held = vars(value)
-    return {name: spoken(held[name]) for name, default in defaults if held[name] != default}
+    plain: dict[str, Any] = {}
+    for name, default in defaults:
+        item = held[name]
+        if item != default:
+            plain[name] = item if type(item) is str else spoken(item)
+    return plain
 
 
 @cache
 def _defaults(kind: type) -> tuple[tuple[str, Any], ...] | None:
-    """The fields of a dataclass with their defaults; None for any other type. Looked up once: hashing is most of
-    planning."""
+    """The fields of a dataclass with their defaults; None for any other type."""
     return tuple((item.name, _default_of(item)) for item in fields(kind)) if is_dataclass(kind) else None
 
 
@@ -193,9 +196,12 @@ def _default_of(item: Field[Any]) -> Any:
     return item.default_factory() if item.default_factory is not MISSING else item.default
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal bytes (in the spirit of RFC 8785)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(content: bytes) -> str:
