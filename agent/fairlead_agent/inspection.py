@@ -37,7 +37,7 @@ from fairlead_wire.inspection import (
 SECONDS = 5.0
 """For all of it, whatever the disk and Docker do."""
 FACTS_SECONDS, PROCESSES_SECONDS, SYNC_SECONDS = 2.5, 2.5, 2.0
-_NO_SETTINGS = Settings(False, CGROUP_CONTROLLERS, 0, True)
+_NO_SETTINGS = Settings(False, CGROUP_CONTROLLERS, 0, True, 0)
 T = TypeVar("T")
 
 
@@ -101,6 +101,7 @@ class HostInspection:
             foreign_processes=rivals,
             etcd_data=data,
             gaps=gaps.told(),
+            inotify_instances=chosen.inotify_instances,
         )
 
     async def _told(self, gaps: Gaps) -> tuple[Facts, EngineDetails, Settings]:

@@ -19,12 +19,13 @@ CONTROLLERS = "/sys/fs/cgroup/cgroup.controllers"
 
 @dataclass(frozen=True)
 class Settings:
-    """Small files of the kernel and of the host. `swap_bytes`: all that is on."""
+    """Small files of the kernel and of the host. `swap_bytes`: all that is on; `inotify_instances`: 0 if not known."""
 
     systemd: bool
     cgroup_controllers: tuple[str, ...]
     swap_bytes: int
     ip_forward: bool
+    inotify_instances: int
 
 
 def settings(paths: HostPaths, proc: Path = PROC) -> Settings:
@@ -34,7 +35,16 @@ def settings(paths: HostPaths, proc: Path = PROC) -> Settings:
         _controllers(paths, proc),
         swap_bytes((proc / "swaps").read_text()),
         (proc / "sys/net/ipv4/ip_forward").read_text().strip() == "1",
+        inotify_instances(proc),
     )
+
+
+def inotify_instances(proc: Path) -> int:
+    """How many one user may have; 0 where the kernel has no inotify."""
+    try:
+        return int((proc / "sys/fs/inotify/max_user_instances").read_text())
+    except FileNotFoundError:
+        return 0
 
 
 def swap_bytes(swaps: str) -> int:

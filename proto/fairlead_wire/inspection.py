@@ -88,3 +88,4 @@ class Inspection:
     foreign_processes: tuple[str, ...] = ()
     etcd_data: bool = False
     gaps: tuple[str, ...] = ()
+    inotify_instances: int = 0

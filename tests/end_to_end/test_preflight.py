@@ -10,8 +10,8 @@ from fairlead_cli.lab import front
 
 from .conftest import RunningLab
 
-# What a server in a container can't have: a cgroup v2 of its own, and a disk that nobody else uses.
-EXPECTED = {"cgroups", "etcd-disk", "forwarding"}
+# What a server in a container can't have: a cgroup v2 and a kernel of its own, and a disk that nobody else uses.
+EXPECTED = {"cgroups", "etcd-disk", "forwarding", "inotify"}
 
 
 def node_check(lab: RunningLab, *words: str) -> tuple[int, list[dict[str, Any]]]:

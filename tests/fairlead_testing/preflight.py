@@ -34,6 +34,7 @@ SOUND = Inspection(
     disks=DISKS,
     etcd_sync=SyncLatency(50, 300, 2_000),
     routes=(Route("172.17.0.0/16", "docker0"), Route("192.0.2.0/24", "eth0"), Route("127.0.0.1/32", "lo")),
+    inotify_instances=512,
 )
 _FACTS = {field.name for field in fields(Facts)}
 _ENGINE = {field.name for field in fields(EngineDetails)}

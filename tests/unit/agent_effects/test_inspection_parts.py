@@ -14,7 +14,13 @@ from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.inspection_disks import disk, existing, latency, sync_latency
 from fairlead_agent.inspection_leftovers import foreign_files, has_etcd_data, own_files
 from fairlead_agent.inspection_network import HostNetwork, dropping_chains, routes
-from fairlead_agent.inspection_settings import enabled_controllers, engine_details, has_private_mounts, swap_bytes
+from fairlead_agent.inspection_settings import (
+    enabled_controllers,
+    engine_details,
+    has_private_mounts,
+    inotify_instances,
+    swap_bytes,
+)
 from fairlead_agent.inspection_sockets import Process, Processes, address_of, containers_of, listeners, sockets
 from fairlead_agent.ledger import Ledger
 from fairlead_agent.runtime.port import EngineInfo
@@ -224,3 +230,12 @@ def test_a_docker_that_hides_its_mounts(tmp_path: Path, own_namespace: bool, mou
     assert not has_private_mounts(HostPaths(str(root)), proc)
     (root / "run/docker.pid").write_text("77")
     assert has_private_mounts(HostPaths(str(root)), proc) == private
+
+
+def test_inotify_instances_are_those_of_the_kernel_if_it_has_any(tmp_path: Path) -> None:
+    assert inotify_instances(tmp_path) == 0
+    folder = tmp_path / "sys/fs/inotify"
+    folder.mkdir(parents=True)
+    (folder / "max_user_instances").write_text("128\n")
+    assert inotify_instances(tmp_path) == 128
+    assert inotify_instances(Path("/proc")) > 0

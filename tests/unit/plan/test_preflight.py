@@ -52,6 +52,7 @@ FAULTS: list[Wrong] = [
     ("kernel", WARNING, {"kernel": "4.18.0-553.el8"}, "4.18.0-553.el8", "Upgrade"),
     ("kernel", ERROR, {"missing_features": ("vxlan",)}, "can't do vxlan, which the network between", "modprobe vxlan"),
     ("swap", WARNING, {"swap_bytes": 2 * GIB}, "2.0 GiB of swap", "swapoff"),
+    ("inotify", WARNING, {"inotify_instances": 128}, "128 inotify instances", "fs.inotify.max_user_instances = 512"),
     ("clock", ERROR, {"clock_offset": 3000.0}, "3000.0 s ahead of the controller's", "NTP"),
     ("clock", ERROR, {"clock_offset": -5.2}, "5.2 s behind", "NTP"),
     ("machine-id", ERROR, {"machine_id": ""}, "no /etc/machine-id", "systemd-machine-id-setup"),

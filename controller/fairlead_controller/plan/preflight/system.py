@@ -15,6 +15,8 @@ OLDEST_KERNEL = (5, 4)
 """The oldest long-term kernel that Kubernetes' own preflight knows (since 1.34)."""
 MOST_CLOCK_SECONDS = 5.0
 """etcd warns from 1 s between members; certificates are backdated by an hour, so that no join fails before."""
+INOTIFY_INSTANCES = 512
+"""What kind's documentation tells people to set; many distributions have 128."""
 DRIVERS = ("systemd", "cgroupfs")
 _FEATURES = {
     "overlay": "Docker's images and containers",
@@ -95,6 +97,17 @@ def swap(case: Case) -> Iterator[Fault]:
         yield warning(
             f"{size(case.seen.swap_bytes)} of swap is on, and pods that swap are slow while they count as healthy.",
             "Run `swapoff -a` and take swap out of /etc/fstab, unless you want it for what else runs here.",
+        )
+
+
+def inotify(case: Case) -> Iterator[Fault]:
+    allowed = case.seen.inotify_instances
+    if 0 < allowed < INOTIFY_INSTANCES:
+        yield warning(
+            f"The kernel allows root {allowed} inotify instances, which pods and `kubectl logs -f` use up "
+            '("too many open files").',
+            f"Write `fs.inotify.max_user_instances = {INOTIFY_INSTANCES}` into /etc/sysctl.d/99-kubernetes.conf, "
+            "and run `sysctl --system`.",
         )
 
 

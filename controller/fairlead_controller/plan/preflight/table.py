@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Check] = {
     "cgroups": system.cgroups,
     "kernel": system.kernel,
     "swap": system.swap,
+    "inotify": system.inotify,
     "clock": system.clock,
     "machine-id": system.machine_id,
     "host-name": system.host_name,

@@ -223,6 +223,7 @@ class Inspection(_message.Message):
     FOREIGN_PROCESSES_FIELD_NUMBER: _builtins.int
     ETCD_DATA_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
+    INOTIFY_INSTANCES_FIELD_NUMBER: _builtins.int
     systemd: _builtins.bool
     """Whether the host's first process is systemd."""
     swap_bytes: _builtins.int
@@ -231,6 +232,8 @@ class Inspection(_message.Message):
     """Whether IPv4 packets are forwarded."""
     etcd_data: _builtins.bool
     """Whether there is a member's data in etcd's directory that this node's assignment does not account for."""
+    inotify_instances: _builtins.int
+    """How many inotify instances one user may have; 0 if that is not known."""
     @_builtins.property
     def facts(self) -> _enrollment_pb2.Facts:
         """The host at this moment."""
@@ -298,10 +301,11 @@ class Inspection(_message.Message):
         foreign_processes: _abc.Iterable[_builtins.str] | None = ...,
         etcd_data: _builtins.bool = ...,
         gaps: _abc.Iterable[_builtins.str] | None = ...,
+        inotify_instances: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "etcd_sync", b"etcd_sync", "facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_controllers", b"cgroup_controllers", "disks", b"disks", "dropping_chains", b"dropping_chains", "engine", b"engine", "etcd_data", b"etcd_data", "etcd_sync", b"etcd_sync", "facts", b"facts", "foreign_files", b"foreign_files", "foreign_processes", b"foreign_processes", "gaps", b"gaps", "ip_forward", b"ip_forward", "listeners", b"listeners", "missing_features", b"missing_features", "routes", b"routes", "swap_bytes", b"swap_bytes", "systemd", b"systemd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_controllers", b"cgroup_controllers", "disks", b"disks", "dropping_chains", b"dropping_chains", "engine", b"engine", "etcd_data", b"etcd_data", "etcd_sync", b"etcd_sync", "facts", b"facts", "foreign_files", b"foreign_files", "foreign_processes", b"foreign_processes", "gaps", b"gaps", "inotify_instances", b"inotify_instances", "ip_forward", b"ip_forward", "listeners", b"listeners", "missing_features", b"missing_features", "routes", b"routes", "swap_bytes", b"swap_bytes", "systemd", b"systemd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
