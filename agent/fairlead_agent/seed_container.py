@@ -14,8 +14,12 @@ VOLUME = "fairlead-seed"
 """What it has fetched; goes with it."""
 FOLDER = "/seed"
 STORE = "/var/lib/registry"
-AUTHORITY, CERTIFICATE, CLIENT, CONFIG = "authority.crt", "server.crt", "client.crt", "config.json"
-FILES = RegistryFiles(STORE, f"{FOLDER}/{CERTIFICATE}", f"{FOLDER}/server.key", f"{FOLDER}/{AUTHORITY}")
+AUTHORITY, CONFIG = "authority.crt", "config.json"
+CERTIFICATE, KEY = "server.crt", "server.key"
+"""What it serves with."""
+CLIENT, CLIENT_KEY = "client.crt", "client.key"
+"""What it shows the fleet's registry."""
+FILES = RegistryFiles(STORE, f"{FOLDER}/{CERTIFICATE}", f"{FOLDER}/{KEY}", f"{FOLDER}/{AUTHORITY}")
 
 
 def body(image: str, folder: str, files_digest: str) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def body(image: str, folder: str, files_digest: str) -> dict[str, Any]:
         "Env": [
             f"{UPSTREAM_AUTHORITY}={FOLDER}/{AUTHORITY}",
             f"{UPSTREAM_CERTIFICATE}={FOLDER}/{CLIENT}",
-            f"{UPSTREAM_KEY}={FOLDER}/client.key",
+            f"{UPSTREAM_KEY}={FOLDER}/{CLIENT_KEY}",
         ],
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {

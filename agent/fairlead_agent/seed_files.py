@@ -13,7 +13,7 @@ from fairlead_agent import durable, renewal
 from fairlead_agent.component_certificates import state_of
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.identity_store import Identity
-from fairlead_agent.seed_container import AUTHORITY, CERTIFICATE, CLIENT, CONFIG, FILES
+from fairlead_agent.seed_container import AUTHORITY, CERTIFICATE, CLIENT, CLIENT_KEY, CONFIG, FILES, KEY
 from fairlead_wire.assignment import CertificateSpec
 from fairlead_wire.identity import key_pem, new_key, request_der, seed_name
 from fairlead_wire.registry_config import pull_through
@@ -41,9 +41,9 @@ class SeedFiles:
         if identity is None:
             raise HostFailure("this agent has no identity yet that the fleet's registry could know it by")
         chain, key = await self._certificate(wish, identity)
-        server = {CERTIFICATE: chain, "server.key": key, AUTHORITY: identity.authority.encode()}
+        server = {CERTIFICATE: chain, KEY: key, AUTHORITY: identity.authority.encode()}
         server[CONFIG] = pull_through(FILES, address_of(wish), wish.source)
-        client = {"client.key": identity.key.encode(), CLIENT: identity.chain.encode()}
+        client = {CLIENT_KEY: identity.key.encode(), CLIENT: identity.chain.encode()}
         await asyncio.to_thread(self._write, server | client)
         return digest(b"\0".join(content for _, content in sorted(server.items())))
 
@@ -56,7 +56,7 @@ class SeedFiles:
     async def _certificate(self, wish: images_pb2.Seeding, identity: Identity) -> tuple[bytes, bytes]:
         """The one that is there while it is good and before half of its life; else a new one, with a new key."""
         chain = await asyncio.to_thread(durable.read, self.folder / CERTIFICATE)
-        key = await asyncio.to_thread(durable.read, self.folder / "server.key")
+        key = await asyncio.to_thread(durable.read, self.folder / KEY)
         name = seed_name(identity.node_id)
         spec = CertificateSpec(self.path(CERTIFICATE), "fleet", name, ip_addresses=(wish.address,), server=True)
         state = state_of(spec, chain, key, self.wall(), 0.0)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from fairlead_cli.lab import front, outer
 from fairlead_cli.lab.names import Lab
-from fairlead_cli.lab.processes import Result
+from fairlead_cli.lab.processes import Result, require
 from fairlead_cli.lab.walk import Kubectl
+from fairlead_testing.engine_image import docker_socket
 
 UP_SECONDS = 2400.0  # from nothing: most of it compiles Kubernetes
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -24,6 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "end_to_end" in item.path.parts:
             item.add_marker(pytest.mark.timeout(UP_SECONDS + 300))
+
+
+def give_images(lab: RunningLab, images: Mapping[str, str]) -> None:
+    """Recipe → image: each is built on this machine's Engine and given to the lab's fleet."""
+    for recipe, image in images.items():
+        words = ["images", "build", recipe, "--engine", f"unix://{docker_socket()}"]
+        require([str(front.command("fairlead")), *words], timeout=600, advice="See what it says")
+        given = lab.fairlead("images", "push", image, timeout=120)
+        assert given.ok, given.errors
 
 
 def lab_command(*words: str, timeout: float = UP_SECONDS) -> subprocess.CompletedProcess[str]:

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairlead_cli.lab import front, network, outer
+from fairlead_cli.lab import network, outer
 from fairlead_cli.lab.names import Lab
-from fairlead_cli.lab.processes import require
 from fairlead_cli.lab.spec import spec_for
 from fairlead_cli.lab.wait import until
-from fairlead_testing.engine_image import docker_socket
 
-from .conftest import RunningLab, lab_command
+from .conftest import RunningLab, give_images, lab_command
 
 # A lab of its own: it is cut off from every registry.
 pytestmark = pytest.mark.long
@@ -30,11 +28,7 @@ def cut_off() -> Iterator[RunningLab]:
     made = RunningLab(Lab("images", 1))
     done = lab_command("up", "--name", "images", "--servers", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    for recipe, image in (("coredns", COREDNS), ("pause", PAUSE)):
-        words = ["images", "build", recipe, "--engine", f"unix://{docker_socket()}"]
-        require([str(front.command("fairlead")), *words], timeout=600, advice="See what it says")
-        given = made.fairlead("images", "push", image, timeout=120)
-        assert given.ok, given.errors
+    give_images(made, {"coredns": COREDNS, "pause": PAUSE})
     made.on_server("".join(f"echo 127.0.0.1 {name} >> /etc/hosts; " for name in UPSTREAM))
     yield made
     lab_command("down", "--name", "images")

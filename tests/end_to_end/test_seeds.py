@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from fairlead_cli.lab import front, network
+from fairlead_cli.lab import network
 from fairlead_cli.lab.names import Lab
-from fairlead_cli.lab.processes import require
 from fairlead_cli.lab.spec import spec_for
 from fairlead_cli.lab.wait import until
-from fairlead_testing.engine_image import docker_socket
 
-from .conftest import RunningLab, lab_command
+from .conftest import RunningLab, give_images, lab_command
 
 # A lab of its own: its servers stand in one zone.
 pytestmark = pytest.mark.long
@@ -29,11 +27,7 @@ def zone() -> Iterator[RunningLab]:
     made = RunningLab(Lab("zone", 3, zones=1))
     done = lab_command("up", "--name", "zone", "--servers", "3", "--zones", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    for recipe, image in (("registry", REGISTRY), ("pause", PAUSE)):
-        words = ["images", "build", recipe, "--engine", f"unix://{docker_socket()}"]
-        require([str(front.command("fairlead")), *words], timeout=600, advice="See what it says")
-        given = made.fairlead("images", "push", image, timeout=120)
-        assert given.ok, given.errors
+    give_images(made, {"registry": REGISTRY, "pause": PAUSE})
     yield made
     lab_command("down", "--name", "zone")
 
