@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead_agent import inspection_disks
+from fairlead_agent import durable, inspection_disks
 from fairlead_agent.config import OBJECTS_AUTHORITY, OBJECTS_CERTIFICATE, Settings, agent_version, settings
 from fairlead_agent.connection import Connection
 from fairlead_agent.docker_calls.conversation import DockerCalls
@@ -35,6 +35,7 @@ from fairlead_agent.inspection import HostInspection
 from fairlead_agent.inspection_answer import Inspector
 from fairlead_agent.instructed import Instructed
 from fairlead_agent.journal import Journal
+from fairlead_agent.lasting import lasting
 from fairlead_agent.loop import Clock, Loop
 from fairlead_agent.objects import ClusterObjects
 from fairlead_agent.policy import NodePolicy
@@ -46,7 +47,7 @@ from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.runtime.docker_engine import DockerEngine
 from fairlead_agent.runtime.people_engine import DockerForPeople
-from fairlead_agent.runtime.port import RuntimeFailure
+from fairlead_agent.runtime.port import Runtime, RuntimeFailure
 from fairlead_agent.seed import SeedKeeper
 from fairlead_agent.seed_files import SeedFiles
 from fairlead_agent.session import Greeting
@@ -59,6 +60,7 @@ from fairlead_wire.facts import Facts
 from fairlead_wire.task import TaskSpec
 
 _log = logging.getLogger("fairlead_agent")
+DOCKER_ROOT = "docker-root"
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
 
 
@@ -106,8 +108,8 @@ async def _serve(chosen: Settings) -> None:
         parts = await _build(chosen, closing)
         async with asyncio.TaskGroup() as both:
             both.create_task(parts.loop.run())
-            both.create_task(parts.connection.run(parts.loop))
-            both.create_task(parts.keeper.run())
+            both.create_task(lasting("the connection", lambda: parts.connection.run(parts.loop)))
+            both.create_task(lasting("the keeper of images", parts.keeper.run))
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,20 @@ async def _policy(chosen: Settings, runtime: DockerEngine) -> Policy:
     except HostFailure as error:
         _log.error("the node's policy: %s", error)
         return ClosedPolicy(str(error))
+    return replace(policy, docker_root=await docker_root(runtime, chosen.state) or policy.docker_root)
+
+
+async def docker_root(runtime: Runtime, state: Path) -> str:
+    """Where Docker keeps its data; while it does not answer, as at a boot, where it did last; "" if nobody knows."""
+    remembered = state / DOCKER_ROOT
     try:
-        return replace(policy, docker_root=(await runtime.engine()).root)
+        root = (await runtime.engine()).root
     except RuntimeFailure:
-        return policy
+        return durable.read(remembered).decode()
+    with suppress(OSError):  # a full disk: there is another start
+        if durable.read(remembered).decode() != root:
+            durable.write(remembered, root.encode())
+    return root
 
 
 def permission(policy: Policy, file: Path) -> Permission:

@@ -14,8 +14,7 @@ from google.protobuf.message import Message
 
 from fairlead.agent.v1 import session_pb2
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub
-from fairlead_agent.cancelling import is_cancelled
-from fairlead_agent.effects import RelayTargets
+from fairlead_agent.effects import HostFailure, RelayTargets
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.happenings import Happenings
 from fairlead_agent.identity_store import Identity
@@ -25,10 +24,12 @@ from fairlead_agent.membership import Membership
 from fairlead_agent.relay_frames import Conversations
 from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
+from fairlead_agent.runtime.port import RuntimeFailure
 from fairlead_agent.session import WELCOME_SECONDS, Greeting, Session, Upkeep
 from fairlead_agent.session_images import Seed
 from fairlead_wire.assignment import GapError
 from fairlead_wire.backoff import delays
+from fairlead_wire.cancelling import is_cancelled
 from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.errors import Denied, FairleadError, Unidentified, Unreachable
 from fairlead_wire.status import from_rpc_error
@@ -133,8 +134,13 @@ class Connection:
                 identity = await self._until_end(session, greeting, identity, control)
         except grpc.RpcError as error:
             self._failed(from_rpc_error(error), endpoint, session)
-        except (FairleadError, GapError, OSError) as error:
+        except (FairleadError, GapError, HostFailure, RuntimeFailure, OSError) as error:
             self._failed(error, endpoint, session)
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            # gRPC's way of saying that a call was given up, as it does when a write on its stream is cancelled.
+            self._failed(Unreachable("The session was broken off."), endpoint, session)
         finally:
             self._channel = None
         return session, identity

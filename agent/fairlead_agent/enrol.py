@@ -53,6 +53,10 @@ class Enrolment:
                 said = _say(str(error), said)
                 await asyncio.sleep(0.1 + next(pauses))
                 continue
+            except OSError as error:
+                said = _say(f"{error.filename}: {error.strerror}; make room on that disk. It is tried again.", said)
+                await asyncio.sleep(LOOK_AGAIN_SECONDS + next(pauses))
+                continue
             except FairleadError as error:
                 said = _say(f"{error} Waiting for another token in {self.store.token_path}.", said)
             else:
@@ -63,7 +67,10 @@ class Enrolment:
             pauses = delays(self.random)
 
     async def once(self) -> Identity | None:
-        """One try; None without a token. Raises Unreachable, and FairleadError for what only a new token cures."""
+        """One try; None without a token.
+
+        Raises Unreachable, OSError, and FairleadError for what only a new token cures.
+        """
         token = self.store.token()
         if token is None:
             return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.mounts import HostMounts, covering
-from fairlead_agent.runtime.port import EngineAway, EngineInfo, Runtime
+from fairlead_agent.runtime.port import EngineInfo, Runtime, RuntimeFailure
 from fairlead_wire.facts import Facts, version_tuple
 
 NFTABLES_KERNEL = (5, 13)
@@ -40,10 +40,10 @@ class FactsReader:
         self._paths, self._mounts = paths or HostPaths(), mounts or HostMounts()
 
     async def read(self, runtime: Runtime) -> Facts:
-        """With Docker away, its part is empty."""
+        """With Docker away or failing, its part is empty."""
         try:
             engine = await runtime.engine()
-        except EngineAway:
+        except RuntimeFailure:
             engine = EngineInfo("", "", "/var/lib/docker", "cgroupfs", 0, False)
         address = self._address or await source_address(self._controller)
         return await asyncio.to_thread(self._facts, engine, address)

@@ -91,7 +91,9 @@ def append_line(path: Path, line: str) -> None:
     new = not path.exists()
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(handle, f"{line}\n".encode())
+        left = f"{line}\n".encode()
+        while left:  # a disk that is nearly full takes a part and says so only at the next try
+            left = left[os.write(handle, left) :]
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -15,7 +15,7 @@ from fairlead_wire.identity import PrivateKey, key_pem, load_key, new_key
 from fairlead_wire.token import JoinToken, parse_token
 
 FORMAT = 1
-IDENTITY, PENDING_KEY, TOKEN = "identity.json", "enrolment.key", "join"
+IDENTITY, PENDING_KEY, NEXT_KEY, TOKEN = "identity.json", "enrolment.key", "renewal.key", "join"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Identity:
 
 
 class IdentityStore:
-    """Keeps identity, join token and the key of an enrolment that is under way in `state`."""
+    """Keeps identity, join token and the key of an enrolment or renewal that is under way in `state`."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -95,19 +95,38 @@ class IdentityStore:
 
     def enrolment_key(self) -> PrivateKey:
         """The key to enrol with, the same after a crash in between: the controller knows its request again."""
-        path = self._state / PENDING_KEY
-        content = durable.read(path)
-        if content:
-            return load_key(content)
-        key = new_key()
-        durable.write(path, key_pem(key))
-        return key
+        return self._pending(PENDING_KEY)
+
+    def next_key(self, identity: Identity) -> PrivateKey:
+        """The key to renew with, the same until a certificate of it is kept.
+
+        The controller counts on it from its answer on; if that is lost, only this key still proves who the node is.
+        """
+        key = self._pending(NEXT_KEY)
+        if key_pem(key).decode() != identity.key:
+            return key
+        durable.remove(self._state / NEXT_KEY)  # it was kept, and then the agent ended
+        return self._pending(NEXT_KEY)
+
+    def renewed(self, identity: Identity) -> None:
+        """Keeps the identity with its next key."""
+        self.save(identity)
+        durable.remove(self._state / NEXT_KEY)
 
     def enrolled(self, identity: Identity) -> None:
         """Keeps the identity, and forgets the token that it came from."""
         self.save(identity)
         self.forget_token()
         durable.remove(self._state / PENDING_KEY)
+        durable.remove(self._state / NEXT_KEY)
+
+    def _pending(self, name: str) -> PrivateKey:
+        content = durable.read(self._state / name)
+        if content:
+            return load_key(content)
+        key = new_key()
+        durable.write(self._state / name, key_pem(key))
+        return key
 
     def forget_token(self) -> None:
         durable.remove(self.token_path)

@@ -110,6 +110,9 @@ class Ledger:
     def forget(self) -> None:
         """All is undone."""
         if self._folder.exists():
+            # First: without what it had saved, an entry that is still there could not be undone again.
+            self._entries.unlink(missing_ok=True)
+            sync_directory(self._folder)
             shutil.rmtree(self._folder)
             sync_directory(self._folder.parent)
         self._known.clear()

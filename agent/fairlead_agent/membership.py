@@ -35,7 +35,7 @@ class Membership:
             return known
         try:
             return await self._enrolment.once() or known
-        except Unreachable as error:
+        except (Unreachable, OSError) as error:
             _log.warning("%s", error)
         except FairleadError as error:
             self._refused = token_file

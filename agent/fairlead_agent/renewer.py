@@ -18,7 +18,7 @@ from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub
 from fairlead_agent import renewal
 from fairlead_agent.identity_store import Identity, IdentityStore
 from fairlead_wire.channels import Credentials, open_channel
-from fairlead_wire.identity import new_key, request_der
+from fairlead_wire.identity import request_der
 from fairlead_wire.status import from_rpc_error
 
 RENEW_SECONDS = 15.0
@@ -41,19 +41,24 @@ class Renewer:
         due = renewal.own_due_at(*identity.dates, self.random())
         while (left := due - self.wall()) > 0:  # noqa: ASYNC110 - a clock tells nobody
             await asyncio.sleep(min(left, _LOOK_AGAIN_SECONDS))
+        signed: Identity | None = None
         while True:
             try:
-                return await self._renew(identity, channel)
+                signed = signed or await self._signed(identity, channel)
+                return self._kept(signed)
             except grpc.RpcError as error:
-                _log.warning("the agent's certificate could not be renewed: %s", from_rpc_error(error))
-                await asyncio.sleep(_RETRY_SECONDS * (0.5 + self.random()))
+                why = str(from_rpc_error(error))
+            except OSError as error:  # a full disk; the session is worth more, and what is signed is kept later
+                why = f"{error.filename}: {error.strerror}; make room on that disk"
+            _log.warning("the agent's certificate could not be renewed: %s", why)
+            await asyncio.sleep(_RETRY_SECONDS * (0.5 + self.random()))
 
     def has_ended(self, identity: Identity) -> bool:
         return renewal.has_ended(identity.dates[1], self.wall())
 
     async def renew_late(self, identity: Identity, endpoint: str) -> Identity:
-        """At the enrolment listener, by proof of the ended certificate's key. Raises FairleadError."""
-        key = new_key()
+        """At the enrolment listener, by proof of the ended certificate's key. Raises FairleadError, OSError."""
+        key = self.store.next_key(identity)
         request = request_der(key)
         message = enrollment_pb2.RenewExpiredRequest(
             certificate=identity.certificate.public_bytes(Encoding.PEM).decode(),
@@ -68,13 +73,13 @@ class Renewer:
                 raise from_rpc_error(error) from None
         return self._kept(identity.renewed(answer.certificate_chain, key))
 
-    async def _renew(self, identity: Identity, channel: grpc.aio.Channel) -> Identity:
-        key = new_key()
+    async def _signed(self, identity: Identity, channel: grpc.aio.Channel) -> Identity:
+        key = self.store.next_key(identity)
         request = session_pb2.RenewRequest(csr=request_der(key))
         answer = await CertificateServiceStub(channel).Renew(request, timeout=RENEW_SECONDS)
-        return self._kept(identity.renewed(answer.certificate_chain, key))
+        return identity.renewed(answer.certificate_chain, key)
 
     def _kept(self, identity: Identity) -> Identity:
-        self.store.save(identity)
+        self.store.renewed(identity)
         _log.info("the agent's certificate was renewed")
         return identity

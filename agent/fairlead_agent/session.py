@@ -25,7 +25,7 @@ from fairlead_agent.session_relays import SessionRelays
 from fairlead_agent.view import Memory
 from fairlead_wire.assignment import Assignment
 from fairlead_wire.codec import to_message
-from fairlead_wire.errors import Unreachable
+from fairlead_wire.errors import Refused, Unreachable
 from fairlead_wire.facts import Facts
 
 # With thousands of agents connecting at once some streams die silently: no answer within this is an end.
@@ -181,7 +181,11 @@ class Session:
         assert self.welcome is not None
         if self.welcome.generation < memory.generation:
             return
-        assignment = applied(memory.assignment, message)
+        try:
+            assignment = applied(memory.assignment, message)
+        except Refused as error:
+            self._upkeep.happened("assignment-unreadable", str(error))
+            return
         if assignment.revision == 0 and memory.assignment.revision > 0:
             self._upkeep.happened(
                 "assignment-kept",
@@ -222,14 +226,17 @@ class Session:
         return task
 
     async def _tell_seed(self, report: images_pb2.SeedReport) -> None:
-        with suppress(grpc.RpcError, Unreachable):
-            await self._write(session_pb2.SessionRequest(seed_report=report))
+        """Who tells may be cancelled meanwhile, and gRPC gives up a whole stream when a write on it is."""
+        await asyncio.shield(self._begin(self._said(session_pb2.SessionRequest(seed_report=report))))
 
     async def _carry_out(self, instruction: session_pb2.Instruction) -> None:
-        """A session that ends meanwhile needs no result."""
         result = await self._instructed.carry_out(Asked(instruction, self._upkeep.memory()))
+        await self._said(session_pb2.SessionRequest(instruction_result=result))
+
+    async def _said(self, message: session_pb2.SessionRequest) -> None:
+        """What a session that ends meanwhile needs no more."""
         with suppress(grpc.RpcError, Unreachable):
-            await self._write(session_pb2.SessionRequest(instruction_result=result))
+            await self._write(message)
 
     async def _write(self, message: session_pb2.SessionRequest) -> None:
         async with self._writing:

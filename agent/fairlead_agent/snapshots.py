@@ -1,7 +1,8 @@
 """Snapshots of this node's etcd: made and verified by the tools in its own image, kept beside its data.
 
-A snapshot is NAME.db with NAME.json, which says what `etcdutl` found in it and the file's digest. A .db without that is
-not one: it was not verified. They are no part of any ledger or footprint: they stay when the cluster goes.
+A snapshot is NAME.db with NAME.json, which says what `etcdutl` found in it and the file's digest. The .json is written
+first and goes last, so that an end in between leaves no file of gibibytes that nobody lists. A .db alone is none, since
+nobody verified it. They are no part of any ledger or footprint: they stay when the cluster goes.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class EtcdSnapshots:
                     made = await asyncio.to_thread(self._keep, name, partial, found)
                 finally:
                     await asyncio.to_thread((self._folder / partial).unlink, missing_ok=True)
-                await asyncio.to_thread(self._prune, cluster_of(name), max(1, keep))
+                await asyncio.to_thread(self._prune, made, max(1, keep))
         return made
 
     async def all(self) -> tuple[Snapshot, ...]:
@@ -86,6 +87,9 @@ class EtcdSnapshots:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for left in self._folder.glob(".*.partial*"):
             left.unlink(missing_ok=True)
+        for description in self._folder.glob("*.json"):
+            if cluster_of(description.stem) and not description.with_suffix(".db").exists():
+                description.unlink(missing_ok=True)
 
     async def _save(self, etcd: Container, partial: str) -> None:
         options = (
@@ -108,11 +112,9 @@ class EtcdSnapshots:
         return found
 
     def _keep(self, name: str, partial: str, found: dict[str, Any]) -> Snapshot:
-        """What says that it is one comes last."""
-        place, target = self._folder / partial, self._folder / f"{name}.db"
+        """It is one once it has its name."""
+        place = self._folder / partial
         digest, size = _flushed_digest(place)
-        place.rename(target)
-        sync_directory(self._folder)
         made = Snapshot(
             name,
             digest,
@@ -124,16 +126,20 @@ class EtcdSnapshots:
             str(found.get("version", "")),
         )
         durable.write(self._folder / f"{name}.json", json.dumps(asdict(made), sort_keys=True).encode())
+        place.rename(self._folder / f"{name}.db")
+        sync_directory(self._folder)
         return made
 
     def _all(self) -> tuple[Snapshot, ...]:
         found = [made for path in self._folder.glob("*.json") if (made := _described(path)) is not None]
         return tuple(sorted(found, key=lambda made: (made.created_ms, made.name), reverse=True))
 
-    def _prune(self, cluster: str, keep: int) -> None:
-        for old in [made for made in self._all() if cluster_of(made.name) == cluster][keep:]:
-            durable.remove(self._folder / f"{old.name}.json")
+    def _prune(self, newest: Snapshot, keep: int) -> None:
+        """All but the newest one and those next to it. The clock may have been ahead when others were made."""
+        others = [made for made in self._all() if made.name != newest.name]
+        for old in [made for made in others if cluster_of(made.name) == cluster_of(newest.name)][keep - 1 :]:
             durable.remove(self._folder / f"{old.name}.db")
+            durable.remove(self._folder / f"{old.name}.json")
 
 
 def _described(path: Path) -> Snapshot | None:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fairlead_agent.cancelling import is_cancelled
 from fairlead_agent.effects import Host, HostFailure, Objects, Prober
 from fairlead_agent.fetching import Fetching
 from fairlead_agent.instructions import (
@@ -47,6 +46,7 @@ from fairlead_agent.runtime.port import (
     RuntimeFailure,
 )
 from fairlead_agent.worker_host import HostWork, Issuer
+from fairlead_wire.cancelling import is_cancelled
 from fairlead_wire.errors import FairleadError, Unreachable
 from fairlead_wire.task import TaskSpec
 

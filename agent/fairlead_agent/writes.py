@@ -18,6 +18,7 @@ from fairlead_agent.effects import HostFailure
 from fairlead_agent.files import Draft, replace_files, sync_directory
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.ledger import Ledger
+from fairlead_wire.cancelling import to_the_end
 
 Error = OSError | HostFailure
 
@@ -62,7 +63,8 @@ class Writes:
         with ExitStack() as writing:
             for wish in batch:
                 writing.enter_context(self._edits.writing(self._paths.at(wish.path), wish.path))
-            await asyncio.to_thread(self._write, batch)
+            # Also for who has no time left: a second thread in the same ledger would lose what this one enters.
+            await to_the_end(asyncio.to_thread(self._write, batch))
         for wish in batch:
             wish.tried = True
 

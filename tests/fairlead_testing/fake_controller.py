@@ -74,19 +74,20 @@ class FakeSession:
 class FakeController:
     """`generation`, `heartbeat_ms`: what it welcomes with; `silent`: it never does; `refusal`: what Enroll answers;
     `held`: the assignment that the next session begins with; `calls`: how many of each RPC; `unsigning`: what it is
-    asked to sign is left lying."""
+    asked to sign is left lying; `losing`: so many answers to a late renewal get lost."""
 
     now: float = field(default_factory=time.time)
     generation: int = 1
     heartbeat_ms: int = 60_000
     silent: bool = False
     unsigning: bool = False
+    losing: int = 0
     refusal: FairleadError | None = None
     held: Assignment = field(default_factory=Assignment)
     authority: FleetAuthority = field(init=False)
     sessions: list[FakeSession] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
-    proofs: list[bool] = field(default_factory=list)
+    renewed_keys: list[Any] = field(default_factory=list)
     relays: dict[str, asyncio.Queue[Any]] = field(default_factory=dict)
     enrolment: str = ""
     fleet: str = ""
@@ -193,7 +194,10 @@ class _Enrolment(EnrollmentServiceServicer):
         assert isinstance(key, ec.EllipticCurvePublicKey)
         key.verify(request.proof, request.csr, ec.ECDSA(hashes.SHA256()))
         controller.authority.now = time.time()
+        controller.renewed_keys.append(x509.load_der_x509_csr(request.csr).public_key())
         await controller.called("RenewExpired")
+        if controller.losing >= controller.calls["RenewExpired"]:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the line is cut")
         return enrollment_pb2.RenewExpiredResponse(certificate_chain=controller.chain(request.csr))
 
 

@@ -60,10 +60,10 @@ class DockerForPeople:
 
         try:
             answer = await begun(line, begin, cut, f"docker-open {request.path}")
-        except (OSError, http.client.HTTPException) as error:
-            raise self._client.failure(error if isinstance(error, OSError) else OSError(_GONE)) from None
         except Exception as error:
-            raise self._client.failure(error) from None
+            broken = isinstance(error, http.client.HTTPException)
+            # On a thread: it waits for whoever is just trying to reach an Engine that does not answer.
+            raise await asyncio.to_thread(self._client.failure, OSError(_GONE) if broken else error) from None
         return await SocketStream.over(answer)
 
 

@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from fairlead_controller.images.durable import make_folder, to_the_end, translated
+from fairlead_controller.images.durable import make_folder, translated
 from fairlead_controller.images.layout import ALGORITHM, DATA, Layout, hex_of
 from fairlead_controller.private_file import flush_folder
+from fairlead_wire.cancelling import to_the_end
 from fairlead_wire.errors import Invalid
 
 T = TypeVar("T")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from fairlead_controller.private_file import flush_folder, write_private
 from fairlead_wire.errors import FairleadError, Refused
-
-T = TypeVar("T")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -67,17 +63,3 @@ def read_link(link: Path) -> str:
         return link.read_text(encoding="ascii", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return ""
-
-
-async def to_the_end(work: Awaitable[T]) -> T:
-    """The result of `work`. A caller that is cancelled still waits for its end: nothing goes on behind its back."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # or asyncio would tell that nobody asked for it
-        raise

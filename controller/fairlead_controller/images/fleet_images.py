@@ -10,11 +10,11 @@ from types import MappingProxyType
 import structlog
 
 from fairlead_controller.images.blob_store import RESERVE, BlobStore
-from fairlead_controller.images.durable import to_the_end
 from fairlead_controller.images.layout import Layout
 from fairlead_controller.images.manifests import Manifest, digest_of, fleet_image, parse
 from fairlead_controller.images.tags import Tags
 from fairlead_controller.model.fleet_image import FleetImage
+from fairlead_wire.cancelling import to_the_end
 from fairlead_wire.errors import FairleadError, Invalid, Missing, Problem
 from fairlead_wire.image_names import ImageName, image_name
 

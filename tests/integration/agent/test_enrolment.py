@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_agent.identity_store import IDENTITY, IdentityStore
+from fairlead_agent.identity_store import IDENTITY, NEXT_KEY, PENDING_KEY, Identity, IdentityStore
 from fairlead_testing.connected_agent import connected
 from fairlead_testing.fake_controller import NODE_ID, FakeController, running
 from fairlead_testing.fleet_server import running as fleet_running
 from fairlead_wire.errors import Denied, Refused
+from fairlead_wire.identity import key_pem
 
 DAY = 86_400.0
 
@@ -134,6 +135,63 @@ async def test_an_ended_certificate_is_renewed_late_by_proof_of_its_key(tmp_path
             await long_ago.until_session()
         async with connected(long_ago.enrolment, tmp_path, ahead=31 * DAY):
             await long_ago.until(lambda: long_ago.calls.get("RenewExpired"))
+
+
+async def test_a_late_renewal_asks_for_the_same_key_until_an_answer_is_kept(tmp_path: Path) -> None:
+    """The controller counts on that key from its first answer on, which may never have arrived."""
+    controller = FakeController(losing=2)
+    async with running(controller):
+        async with connected(controller.enrolment, tmp_path, token=controller.token()):
+            await controller.until_session()
+        for asked in (1, 2):  # the agent is killed while it waits
+            async with connected(controller.enrolment, tmp_path, ahead=31 * DAY):
+                await controller.until(lambda: controller.calls.get("RenewExpired", 0) >= asked)  # noqa: B023
+        async with connected(controller.enrolment, tmp_path, ahead=31 * DAY) as agent:
+            await controller.until(lambda: len(controller.renewed_keys) > 2)
+            agent.ahead = 0.0
+            await _until(lambda: not (tmp_path / NEXT_KEY).exists())
+        identity = IdentityStore(tmp_path).load()
+        assert identity is not None
+        assert {key == identity.private_key.public_key() for key in controller.renewed_keys[:3]} == {True}
+
+
+def test_a_key_that_was_kept_already_is_not_renewed_with_again(tmp_path: Path) -> None:
+    """The agent was killed between keeping the identity and forgetting the key."""
+    store, authority = IdentityStore(tmp_path), FakeController().authority
+    first = Identity("node-1", "f", "c:1", "", authority.node("node-1").chain.decode(), "")
+    key = store.next_key(first)
+    assert key_pem(store.next_key(first)) == key_pem(key)
+    kept = first.renewed(first.chain, key)
+    store.save(kept)
+    assert key_pem(store.next_key(kept)) != key_pem(key)
+
+
+async def test_a_renewal_that_can_not_be_kept_costs_no_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    controller = FakeController(heartbeat_ms=50)
+    async with running(controller):
+        async with connected(controller.enrolment, tmp_path, token=controller.token()):
+            await controller.until_session()
+        (tmp_path / NEXT_KEY).mkdir()  # the disk takes no key
+        async with connected(controller.enrolment, tmp_path, ahead=20 * DAY):
+            session = await controller.until_session(2)
+            await _until(lambda: "could not be renewed" in caplog.text)
+            beats = len(session.heartbeats)
+            await controller.until(lambda: len(session.heartbeats) > beats + 3)
+        assert len(controller.sessions) == 2
+        assert "make room on that disk" in caplog.text
+
+
+async def test_a_disk_that_is_full_while_a_server_joins_is_told_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    controller = FakeController()
+    (tmp_path / PENDING_KEY).mkdir()
+    async with running(controller), connected(controller.enrolment, tmp_path, token=controller.token()):
+        await _until(lambda: "make room on that disk" in caplog.text)
+        (tmp_path / PENDING_KEY).rmdir()
+        await controller.until_session()
 
 
 async def test_an_identity_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:

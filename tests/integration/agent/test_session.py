@@ -6,9 +6,15 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
+from fairlead_agent.effects import HostFailure
+from fairlead_agent.messages import assignment_message
 from fairlead_agent.relay_targets import AllowedTargets
+from fairlead_agent.runtime.port import RuntimeFailure
 from fairlead_testing.connected_agent import connected
 from fairlead_testing.fake_controller import FakeController, running
+from fairlead_testing.fake_host import FakeHost
 from fairlead_testing.tasks import assignment, reads, service, uses
 from fairlead_wire.assignment import Assignment, CertificateSpec, FileSpec, Subject
 from fairlead_wire.task import TaskState
@@ -222,3 +228,41 @@ async def test_a_relay_to_what_is_not_on_the_list_says_so_and_the_session_lives(
             assert "not a target" in (await frames.get()).error
             assert await frames.get() is None
         assert not session.ended
+
+
+async def test_an_assignment_of_a_newer_controller_is_told_and_what_is_held_stays(tmp_path: Path) -> None:
+    controller = FakeController(held=assignment(ETCD))
+    async with (
+        running(controller),
+        connected(controller.enrolment, tmp_path, "etcd:1", token=controller.token()) as agent,
+    ):
+        await controller.until_state(Subject.TASK, "etcd", TaskState.HEALTHY)
+        newer = assignment_message(assignment(ETCD, API, revision=2))
+        newer.tasks[1].probe.kind = 99  # type: ignore[assignment]  # of a release to come
+        controller.session.send(assignment=newer)
+        await controller.until(lambda: controller.session.happenings)
+        happening = controller.session.happenings[0]
+        assert happening.kind == "assignment-unreadable"
+        assert "agent of the controller's version" in happening.message
+        assert agent.loop.memory().assignment.revision == 1
+        assert len(controller.sessions) == 1
+
+
+@pytest.mark.parametrize("failure", [HostFailure("/run is full"), RuntimeFailure("no"), asyncio.CancelledError()])
+async def test_what_goes_wrong_before_or_in_a_session_is_tried_again(tmp_path: Path, failure: BaseException) -> None:
+    """A CancelledError may be gRPC's own, for a call that it gave up; then nobody has cancelled the agent."""
+    controller, failures = FakeController(held=assignment(ETCD)), [failure]
+
+    class Failing(FakeHost):
+        def boot_id(self) -> str:
+            if failures:
+                raise failures.pop()
+            return super().boot_id()
+
+    async with (
+        running(controller),
+        connected(controller.enrolment, tmp_path, "etcd:1", token=controller.token(), host=Failing()),
+    ):
+        await controller.until_session()
+        await controller.until_state(Subject.TASK, "etcd", TaskState.HEALTHY)
+    assert not failures

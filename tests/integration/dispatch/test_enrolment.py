@@ -190,3 +190,18 @@ async def test_a_revoked_node_renews_nothing() -> None:
         with pytest.raises(grpc.RpcError) as caught:
             await renewed(server, agent.credentials.chain, key, key)
     assert "revoked" in from_rpc_error(caught.value).message
+
+
+async def test_a_renewal_whose_answer_was_lost_is_answered_again_and_to_no_other_key() -> None:
+    async with running() as server:
+        agent = await enrolled(server, server.token())
+        old, new, thief = load_key(agent.credentials.key), new_key(), new_key()
+        await renewed(server, agent.credentials.chain, new, old)
+        chain = await renewed(server, agent.credentials.chain, new, old)
+        with pytest.raises(grpc.RpcError) as caught:
+            await renewed(server, agent.credentials.chain, thief, old)
+        [node] = server.store.now(lambda repositories: repositories.nodes.all())
+    leaf = x509.load_pem_x509_certificate(chain.encode())
+    assert leaf.public_key() == new.public_key()
+    assert node.certificate_ends == leaf.not_valid_after_utc.timestamp()
+    assert "has not the key that node node-1 holds now" in from_rpc_error(caught.value).message

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fairlead_agent.app import docker_root
 from fairlead_agent.facts import FactsReader, memory_bytes, nameservers, pretty_name, source_address, writable
 from fairlead_agent.host_paths import HostPaths
-from fairlead_agent.runtime.port import EngineInfo
+from fairlead_agent.runtime.port import EngineInfo, RuntimeFailure
 from fairlead_testing.fake_runtime import FakeRuntime
 
 STUB = "nameserver 127.0.0.53\noptions edns0\n"
@@ -37,8 +39,15 @@ async def test_facts_of_host_and_engine(root: Path) -> None:
     assert facts.resolv_conf == "/etc/resolv.conf"
 
 
-async def test_without_docker_its_part_is_empty(root: Path) -> None:
-    runtime = FakeRuntime()
+class Failing(FakeRuntime):
+    """One that answers with an error of its own, as Docker does while it stops."""
+
+    async def engine(self) -> EngineInfo:
+        raise RuntimeFailure("context canceled")
+
+
+@pytest.mark.parametrize("runtime", [FakeRuntime(), Failing()])
+async def test_without_docker_its_part_is_empty(root: Path, runtime: FakeRuntime) -> None:
     runtime.go_away()
     facts = await FactsReader("192.0.2.9", "0.1.0", "10.0.0.7", HostPaths(str(root))).read(runtime)
     assert (facts.docker_version, facts.docker_api) == ("", "")
@@ -89,3 +98,15 @@ def test_parsing() -> None:
         "192.0.2.1",
         "fe80::1%eth0",
     )
+
+
+async def test_where_docker_keeps_its_data_is_known_while_it_does_not_answer_yet(tmp_path: Path) -> None:
+    """As at a boot: without it, kubelet and cri-dockerd would be refused for as long as the agent lives."""
+    runtime = FakeRuntime()
+    runtime.go_away()
+    assert await docker_root(runtime, tmp_path) == ""
+    runtime.come_back()
+    runtime.info = replace(runtime.info, root="/data/docker")
+    assert await docker_root(runtime, tmp_path) == "/data/docker"
+    runtime.go_away()
+    assert await docker_root(runtime, tmp_path) == "/data/docker"

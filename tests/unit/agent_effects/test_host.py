@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,29 @@ async def test_undoing_works_after_a_restart_and_goes_on_after_a_crash(
     ledger.directory(f"{other_host.top}/never-made")
     append_line(tmp_path / "state/ledger/lab/entries", '{"kind": "file", "path": "/torn')
     assert clusters(tmp_path / "state") == (CLUSTER,)
+    assert await again.undo_ledger(CLUSTER) == ()
+    assert other_host.at("etc/there").read_text() == "before"
+    assert clusters(tmp_path / "state") == ()
+
+
+async def test_undoing_that_was_ended_amid_its_last_step_is_undone(
+    host: LinuxHost, other_host: OtherHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was saved may be gone already, and all is restored by then."""
+    other_host.at("etc").mkdir()
+    other_host.at("etc/there").write_text("before")
+    await host.write_file(FileSpec.of(f"{other_host.top}/etc/there", "ours"), CLUSTER)
+    real = shutil.rmtree
+
+    def ended(folder: Path) -> None:
+        real(folder / "saved")
+        raise OSError(errno.EIO, "the power is gone", str(folder))
+
+    with monkeypatch.context() as power:
+        power.setattr(shutil, "rmtree", ended)
+        with pytest.raises(HostFailure):
+            await host.undo_ledger(CLUSTER)
+    again = host_of(other_host, tmp_path / "state")
     assert await again.undo_ledger(CLUSTER) == ()
     assert other_host.at("etc/there").read_text() == "before"
     assert clusters(tmp_path / "state") == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.agent.v1 import session_pb2, snapshots_pb2
+from fairlead_agent import durable
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.instructed import Asked, Instructed
@@ -113,6 +115,42 @@ async def test_a_file_that_nobody_verified_is_no_snapshot(node: Node) -> None:
     (node.folder / "lab-20260724-101501.db").write_bytes(b"half")
     (node.folder / "lab-20260724-101502.json").write_text("{}")
     assert await node.snapshots.all() == (made,)
+
+
+async def test_a_full_disk_at_the_last_moment_leaves_nothing(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(durable, "write", full)
+        with pytest.raises(HostFailure, match="make room on that disk"):
+            await node.snapshots.create("lab-20260724-101500", 10)
+    assert node.files() == set()
+
+
+async def test_an_end_at_the_last_moment_leaves_nothing_large_and_the_next_one_clears_it(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, target: Path) -> Path:
+        raise OSError(errno.EIO, "killed", str(target))
+
+    with monkeypatch.context() as power:
+        power.setattr(Path, "rename", killed)
+        with pytest.raises(HostFailure, match="killed"):
+            await node.snapshots.create("lab-20260724-101500", 10)
+    assert node.files() == {"lab-20260724-101500.json"}
+    assert await node.snapshots.all() == ()
+    await node.snapshots.create("lab-20260724-101501", 10)
+    assert node.files() == {"lab-20260724-101501.db", "lab-20260724-101501.json"}
+
+
+async def test_a_clock_that_was_ahead_costs_no_new_snapshot(node: Node) -> None:
+    for second in range(3):
+        await node.snapshots.create(f"lab-20270101-00000{second}", 3)
+    node.now -= 86_400.0
+    await node.snapshots.create("lab-20260724-101500", 3)
+    left = [made.name for made in await node.snapshots.all()]
+    assert left == ["lab-20270101-000002", "lab-20270101-000001", "lab-20260724-101500"]
 
 
 @pytest.mark.parametrize("name", ["", "lab", "../data", "lab-20260724-101500/../x", "lab-20260724-101500.db", "-x"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.facts import FactsReader
-from fairlead_agent.files import Draft, replace_files
+from fairlead_agent.files import Draft, append_line, replace_files
 from fairlead_agent.host import LinuxHost
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.ledger import Ledger
@@ -79,3 +80,40 @@ def test_a_draft_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     errors = replace_files([bad, missing, good])
     assert [type(error) for error in errors] == [IsADirectoryError, FileNotFoundError, type(None)]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "good"]
+
+
+async def test_who_has_no_time_left_ends_after_its_thread(
+    host: LinuxHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads in one ledger would lose entries, and what they wrote could not be undone."""
+    stalled, goes_on, real = threading.Event(), threading.Event(), os.fsync
+
+    def fsync(handle: int) -> None:
+        stalled.set()
+        goes_on.wait(10)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    first = asyncio.create_task(host.write_file(FileSpec.of("/etc/first", "1"), CLUSTER))
+    await asyncio.to_thread(stalled.wait, 10)
+    first.cancel()
+    second = asyncio.create_task(host.write_file(FileSpec.of("/etc/second", "2"), CLUSTER))
+    done, _ = await asyncio.wait([first, second], timeout=0.1)
+    assert not done
+    goes_on.set()
+    async with asyncio.timeout(10):
+        await second
+    assert first.cancelled()
+    assert {entry.path for entry in Ledger(tmp_path / "state", CLUSTER).entries()} == {
+        "/etc",
+        "/etc/first",
+        "/etc/second",
+    }
+
+
+def test_a_disk_that_takes_a_part_of_a_line_is_given_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, content: real(handle, bytes(content)[:3]))
+    append_line(tmp_path / "entries", "first\nsecond")
+    append_line(tmp_path / "entries", "third")
+    assert (tmp_path / "entries").read_text() == "first\nsecond\nthird\n"
