@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fairlead_controller.config import endpoint
 from fairlead_controller.model.event import Event
-from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord
-from fairlead_controller.pki.authority import FLEET, new_fleet_authority, person_certificate
+from fairlead_controller.model.fleet import FLEET, AuthorityRecord, FleetRecord
+from fairlead_controller.pki.authority import new_fleet_authority, person_certificate
 from fairlead_controller.pki.signing import Stamp
 from fairlead_controller.ports import Clock
 from fairlead_controller.private_file import write_private

@@ -11,7 +11,7 @@ import structlog
 
 from fairlead_controller.model.event import Event
 from fairlead_controller.ports import Clock
-from fairlead_controller.store.port import Store
+from fairlead_controller.store.port import Repositories, Store
 from fairlead_wire.errors import FairleadError
 
 _log = structlog.get_logger(__name__)
@@ -37,13 +37,19 @@ async def once(store: Store, backups: Backups, now: float) -> None:
     """Does what is due. What fails is told, and tried again an hour later."""
     try:
         made = await backups.backup_if_due(now)
-        gone = await store.write(lambda repositories: repositories.events.prune(now - EVENT_DAYS * 24 * HOUR))
+        gone = await store.write(lambda repositories: _prune(repositories, now - EVENT_DAYS * 24 * HOUR))
     except FairleadError as error:
         _log.error("upkeep failed", error=error.message, next_step=error.next_step)
         await _tell(store, error, now)
         return
     if made is not None or gone:
         _log.info("upkeep", backup=str(made or ""), old_events_removed=gone)
+
+
+def _prune(repositories: Repositories, before: float) -> int:
+    """Nothing if all of it is that old: then it is rather the clock that is wrong."""
+    newest = repositories.events.page(limit=1)
+    return repositories.events.prune(before) if newest and newest[-1].at >= before else 0
 
 
 async def _tell(store: Store, error: FairleadError, now: float) -> None:

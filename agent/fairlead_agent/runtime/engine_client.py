@@ -58,9 +58,10 @@ class EngineClient:
         return error
 
     def connected(self) -> APIClient:
+        """Raises OSError when nobody listens."""
+        _knock(self.base_url)
         with self._lock:
             if self._client is None:
-                _knock(self.base_url)
                 self._client = APIClient(
                     self.base_url, version="auto", timeout=self.seconds, max_pool_size=self._threads
                 )
@@ -89,7 +90,8 @@ def opened(client: APIClient, method: str, path: str, **how: Any) -> requests.Re
 
 
 def _knock(base_url: str) -> None:
-    """Raises OSError when nobody listens: docker's own connections leave the socket of such an attempt open."""
+    """Raises OSError when nobody listens. Before each call, since docker's own connections leave the socket of such an
+    attempt open for as long as anybody has the exception."""
     if base_url.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as knocking:
             knocking.settimeout(CALL_SECONDS)

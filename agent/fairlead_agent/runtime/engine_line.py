@@ -79,9 +79,9 @@ class EngineLine(http.client.HTTPConnection):
             if answer.status >= 400:
                 raise from_answer(answer.status, _sentence(answer.read(_BODY_LIMIT)))
             framing = _framing(answer)
-            mine = held.dup()
             held.settimeout(0)  # from here on only what was read with the headers
-            return Begun(mine, answer.fp.read1(_BUFFER) or b"", framing)
+            first = answer.fp.read1(_BUFFER) or b""
+            return Begun(held.dup(), first, framing)
 
 
 async def begun(line: EngineLine, begin: Callable[[], Begun], cut: Callable[[], None], name: str) -> Begun:
@@ -116,6 +116,8 @@ async def begun(line: EngineLine, begin: Callable[[], Begun], cut: Callable[[], 
     try:
         return await outcome
     except asyncio.CancelledError:
+        if outcome.done() and not outcome.cancelled() and outcome.exception() is None:
+            outcome.result().socket.close()  # it came in the very moment in which nobody wanted it any more
         cut()
         raise
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fairlead_controller.api import audit
-from fairlead_controller.api.planning import Plan
+from fairlead_controller.api.planning import Plan, check_stays
 from fairlead_controller.model.event import Event
 from fairlead_controller.model.operation import Operation, OperationKind, OperationState
 from fairlead_controller.model.snapshot import ClusterPhase
@@ -106,6 +106,8 @@ class Acceptance:
 
 def _check_base(repositories: Repositories, plan: Plan) -> None:
     newest = repositories.clusters.get(plan.cluster)
+    if newest is not None:
+        check_stays(newest)
     revision = newest.revision if newest else 0
     if revision != plan.base_revision:
         raise Refused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from fairlead_controller.api.access import principal
 from fairlead_controller.api.parts import Parts
 from fairlead_controller.model.event import Event
 from fairlead_controller.store.port import Repositories
+from fairlead_wire.cancelling import to_the_end
 from fairlead_wire.docker_calls import CHANGES, SERVICE
 
 # Each changing method and the kind of the event that it leaves. A test calls them all.
@@ -40,10 +41,21 @@ def record(repositories: Repositories, at: float, kind: str, message: str, clust
     return repositories.events.append(event, at)
 
 
-async def change(parts: Parts, work: Callable[[Repositories], T]) -> T:
-    """Runs a change that records events, then tells those who follow them."""
+async def change(
+    parts: Parts, work: Callable[[Repositories], T], then: Callable[[T], Awaitable[None]] | None = None
+) -> T:
+    """Runs a change that records events, then tells those who follow them, and does what follows from it.
+
+    A caller who goes away stops none of this: what is stored would wait for somebody to wake it.
+    """
     # The store may run it in a thread of its own, which would not know the principal.
     here = copy_context()
-    result = await parts.store.write(lambda repositories: here.run(work, repositories))
-    parts.feed.publish("events")
-    return result
+
+    async def whole() -> T:
+        result = await parts.store.write(lambda repositories: here.run(work, repositories))
+        parts.feed.publish("events")
+        if then is not None:
+            await then(result)
+        return result
+
+    return await to_the_end(whole())

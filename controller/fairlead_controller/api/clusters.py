@@ -64,14 +64,16 @@ class ClusterService(clusters_pb2_grpc.ClusterServiceServicer):
         preflight.check_names(skipped)
         acceptance = Acceptance(self._parts.clock, request.request_id)
         if again := await self._parts.store.read(acceptance.repeated):
+            await self._tell(again)
             return await self._applied(again)
         plan = await plan_source(self._parts, source)
         _check_pin(request.pin, plan)
         found = () if await self._goes_on(plan) else await preflight.findings(self._parts, plan)
         preflight.check_fit(plan.cluster, found, skipped)
         responsible = replace(acceptance, overruled=preflight.overruled(found, skipped))
-        accepted = await audit.change(self._parts, lambda repositories: responsible.apply(repositories, plan))
-        self._tell(accepted)
+        accepted = await audit.change(
+            self._parts, lambda repositories: responsible.apply(repositories, plan), self._tell
+        )
         return await self._applied(accepted, found)
 
     async def _goes_on(self, plan: Plan) -> bool:
@@ -100,11 +102,10 @@ class ClusterService(clusters_pb2_grpc.ClusterServiceServicer):
         name = name_in(CLUSTERS, request.name)
         acceptance = Acceptance(self._parts.clock, request.request_id)
         accepted = await audit.change(
-            self._parts, lambda repositories: acceptance.delete(repositories, name, request.destroy_data)
+            self._parts, lambda repositories: acceptance.delete(repositories, name, request.destroy_data), self._tell
         )
         if accepted is None:
             raise missing(CLUSTERS, name)
-        self._tell(accepted)
         return clusters_pb2.DeleteClusterResponse(operation=await operation_now(self._parts, accepted.operation))
 
     async def IssueKubeconfig(
@@ -159,7 +160,9 @@ class ClusterService(clusters_pb2_grpc.ClusterServiceServicer):
             findings=map(preflight.finding_message, found),
         )
 
-    def _tell(self, accepted: Accepted) -> None:
+    async def _tell(self, accepted: Accepted | None) -> None:
+        if accepted is None:
+            return
         if accepted.superseded:
             self._parts.feed.publish(f"operation/{accepted.superseded}")
         self._parts.reconciler.wake(accepted.operation.cluster, accepted.operation.cause_id)

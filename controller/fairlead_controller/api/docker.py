@@ -68,8 +68,9 @@ class DockerService:
         node = await self._node(subject.node)
         if CHANGES[method]:
             await self._record(method, subject, node)
+        frame_up = _frame(method, first)  # before there is a pipe: it may be too large
         pipe = await self._parts.relays.open(node.id, RELAY_TARGET, OPEN_SECONDS)
-        upwards = asyncio.create_task(_pass_on(_frame(method, first), more, pipe))
+        upwards = asyncio.create_task(_pass_on(frame_up, more, pipe))
         try:
             while frame := await pipe.read():
                 answer = agent_pb2.DockerAnswer.FromString(frame)

@@ -54,9 +54,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 audit.record(repositories, now, "fleet-confirmed", _sentence(confirmed))
             return confirmed, _stored(repositories)
 
-        confirmed, stored = await audit.change(self._parts, work)
-        if confirmed.changed:
-            await self._go_on()
+        confirmed, stored = await audit.change(self._parts, work, self._go_on)
         left = {node_id: known for node_id, known in ahead.items() if known.kept is None}
         return fleet_pb2.ConfirmFleetResponse(
             fleet=self._message(stored, left),
@@ -64,8 +62,9 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
             changed=confirmed.changed,
         )
 
-    async def _go_on(self) -> None:
-        """Agents are looked at anew, and every cluster is planned."""
+    async def _go_on(self, done: tuple[adoption.Confirmed, _Stored]) -> None:
+        """Agents that may only be observed are looked at anew, and every cluster is planned; also when nothing changed,
+        as for who confirms again because the answer was lost."""
         self._parts.sessions.begin_again()
         for cluster in await self._parts.store.read(lambda repositories: repositories.clusters.all()):
             self._parts.reconciler.wake(cluster.name)

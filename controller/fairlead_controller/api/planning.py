@@ -56,17 +56,23 @@ def read_source(message: clusters_pb2.ClusterSource) -> Source:
 async def plan_source(parts: Parts, source: Source) -> Plan:
     """Plans without changing anything. Raises Refused when the nodes can't carry it or the cluster is being deleted."""
     newest = await parts.store.read(lambda repositories: repositories.clusters.get(source.spec.name))
-    if newest is not None and newest.phase is ClusterPhase.DELETING:
-        raise Refused(
-            f"Cluster {newest.name} is being deleted.",
-            f"Wait for it with `fairlead events --follow --cluster {newest.name}`, then apply again.",
-        )
+    if newest is not None:
+        check_stays(newest)
     candidate, unchanged = _candidate(source, newest)
     snapshot = await parts.reconciler.snapshot(candidate)
     _check_placement(candidate, snapshot)
     moves = tuple(rollout.next_moves(snapshot, diff.moves(snapshot)))
     base = newest.revision if newest else 0
     return Plan(source, snapshot, base, unchanged, moves, pin.pin(base, source.spec, source.files, moves))
+
+
+def check_stays(cluster: Cluster) -> None:
+    """Raises Refused while it is being deleted: a revision can neither stop that nor be carried out."""
+    if cluster.phase is ClusterPhase.DELETING:
+        raise Refused(
+            f"Cluster {cluster.name} is being deleted.",
+            f"Wait for it with `fairlead events --follow --cluster {cluster.name}`, then apply again.",
+        )
 
 
 def _candidate(source: Source, newest: Cluster | None) -> tuple[Cluster, bool]:

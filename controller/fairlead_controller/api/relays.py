@@ -47,7 +47,11 @@ class RelayService(relays_pb2_grpc.RelayServiceServicer):
             except Unreachable as error:
                 failure = error.message
                 continue
-            await self._record(cluster, node)
+            try:
+                await self._record(cluster, node)
+            except BaseException:
+                await pipe.close()
+                raise
             return pipe
         raise Unreachable(failure, "See `fairlead node ls`, and try again once its agent is back.")
 

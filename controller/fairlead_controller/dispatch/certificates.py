@@ -11,8 +11,9 @@ from fairlead_controller.dispatch.principal import node_from_context
 from fairlead_controller.dispatch.seeds import SeedBook
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
+from fairlead_controller.model.fleet import FLEET
 from fairlead_controller.model.node import Node
-from fairlead_controller.pki.authority import FLEET, seed_certificate
+from fairlead_controller.pki.authority import seed_certificate
 from fairlead_controller.pki.cluster import sign_planned
 from fairlead_controller.pki.signing import Stamp
 from fairlead_controller.ports import Clock

@@ -17,9 +17,9 @@ from fairlead_controller.dispatch.admission import FROM_ANEW, Applicant, admit
 from fairlead_controller.dispatch.principal import peer_address
 from fairlead_controller.feed import Feed
 from fairlead_controller.model.event import Event
-from fairlead_controller.model.fleet import AuthorityRecord, FleetRecord
+from fairlead_controller.model.fleet import FLEET, AuthorityRecord, FleetRecord
 from fairlead_controller.model.node import Node
-from fairlead_controller.pki.authority import FLEET, is_issued_by, node_certificate
+from fairlead_controller.pki.authority import is_issued_by, node_certificate
 from fairlead_controller.pki.requests import public_key_of
 from fairlead_controller.pki.signing import PublicKey, Stamp, ends_at
 from fairlead_controller.ports import Clock

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+FLEET = "fleet"
+"""Scope and name of the fleet's own authority. Scopes of clusters are their names, so no cluster is called so."""
+
 
 @dataclass(frozen=True)
 class FleetRecord:

@@ -8,13 +8,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fairlead_controller.model.fleet import AuthorityRecord
+from fairlead_controller.model.fleet import FLEET, AuthorityRecord
 from fairlead_controller.pki.requests import public_key_of
 from fairlead_controller.pki.signing import Profile, PublicKey, Stamp, new_authority, sign
 from fairlead_wire.channels import server_name
 from fairlead_wire.identity import Principal, Role, seed_name
 
-FLEET = "fleet"
 NODE_DAYS = 30
 SERVER_DAYS = 365
 

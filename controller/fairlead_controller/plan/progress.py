@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairlead_controller.model.move import Move, MoveAction
 from fairlead_controller.model.operation import Step
@@ -17,7 +17,7 @@ from fairlead_wire.assignment import Removal, RemovalKind
 from fairlead_wire.task import TaskSpec, TaskState
 
 WAITING = "waiting"
-OBJECTS = "objects"
+OBJECTS, CONFIGURATION = "objects", "configuration"
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,11 @@ def progress(snapshot: Snapshot, moves: tuple[Move, ...]) -> Progress:
         (gap.node.id, (gap, tuple(of_nodes.get(gap.node.id, ())), snapshot.observed_on(gap.node.id)))
         for gap in everyone
     ]
-    of_each = _OF_NODE.each(name, looks).values()
-    steps = tuple(step for each in of_each for step in each.steps)
-    failures = (each.failure for each in of_each if each.failure)
-    return Progress(steps, all(each.done for each in of_each), next(failures, ""))
+    of_each = _OF_NODE.each(name, looks)
+    steps = tuple(step for each in of_each.values() for step in each.steps)
+    # Who can't be seen may be well by now, and is waited for; what failed there is tried again when it is back.
+    failures = (each.failure for id, each in of_each.items() if each.failure and id in snapshot.fleet.reachable)
+    return Progress(steps, all(each.done for each in of_each.values()), next(failures, ""))
 
 
 _WELL = frozenset(state.word for state in TaskState if state.settled)
@@ -63,6 +64,7 @@ class _Steps:
         self._gap, self._observed = gap, observed
         self._outstanding = {move.component: move for move in moves if move.action in _OF_COMPONENTS}
         self._configuring = next((move for move in moves if move.action is MoveAction.CONFIGURE), None)
+        self._releasing = next((move for move in moves if move.action is MoveAction.RELEASE), None)
 
     def all(self) -> Iterator[Step]:
         return self._staying(self._gap) if isinstance(self._gap, Staying) else self._leaving(self._gap)
@@ -77,6 +79,8 @@ class _Steps:
                 yield self._removal(removal)
         if gap.wanted.objects:
             yield self._objects(gap)
+        elif self._configuring is not None and self._configuring.waits_for:
+            yield Step(gap.node.name, CONFIGURATION, WAITING, self._configuring.waits_for)
 
     def _task(self, gap: Staying, task: TaskSpec) -> Step:
         seen = task_seen(self._observed, gap.held.task(task.component) or task)
@@ -102,7 +106,9 @@ class _Steps:
         for name in sorted(names, key=lambda name: (rank(REMOVAL_ORDER, name), name)):
             yield self._removal(removals[name]) if name in removals else self._waiting(name)
         host = host_removal(gap)
-        yield self._removal(host) if host is not None else self._waiting(HOST)
+        step = self._removal(host) if host is not None else self._waiting(HOST)
+        waits_for = self._releasing.waits_for if self._releasing is not None else ""
+        yield replace(step, state=WAITING, message=waits_for) if waits_for and step.state in _WELL else step
 
     def _removal(self, removal: Removal) -> Step:
         name = HOST if removal.kind is RemovalKind.HOST else removal.name

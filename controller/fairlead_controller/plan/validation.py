@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from ipaddress import IPv4Address
 
 from fairlead_controller.model.cluster_spec import ClusterSpec, ComponentOptions
+from fairlead_controller.model.fleet import FLEET
 from fairlead_controller.plan import addresses, catalogue
 from fairlead_controller.plan.components.registry import KINDS, Kind
 from fairlead_wire.errors import Problem
@@ -39,6 +40,8 @@ def _release(spec: ClusterSpec, files: Mapping[str, str]) -> Iterator[Problem]:
 def _name(spec: ClusterSpec, files: Mapping[str, str]) -> Iterator[Problem]:
     if spec.name in KINDS:
         yield Problem("metadata.name", f"{spec.name} is the name of a component; write another one")
+    if spec.name == FLEET:
+        yield Problem("metadata.name", f"{spec.name} is what the fleet itself is called; write another name")
 
 
 def _control_plane(spec: ClusterSpec, files: Mapping[str, str]) -> Iterator[Problem]:

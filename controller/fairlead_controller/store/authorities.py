@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlmodel import Session, col, delete
 
-from fairlead_controller.model.fleet import AuthorityRecord
+from fairlead_controller.model.fleet import FLEET, AuthorityRecord
 from fairlead_controller.store.rows import Repository
 from fairlead_controller.store.sealing import Sealer
 from fairlead_controller.store.tables import AuthorityRow
+from fairlead_wire.errors import Refused
 
 
 class SqlAuthorities(Repository):
@@ -27,6 +28,9 @@ class SqlAuthorities(Repository):
         self._put(AuthorityRow(scope=scope, name=name, certificate=authority.certificate, sealed_key=sealed))
 
     def remove_scope(self, scope: str) -> None:
+        """Raises Refused for the fleet's own, without which nothing of it could be renewed."""
+        if scope == FLEET:
+            raise Refused("The fleet's own authority is not to be removed.", "Delete a cluster by its name.")
         self._session.exec(delete(AuthorityRow).where(col(AuthorityRow.scope) == scope))
 
 

@@ -19,11 +19,16 @@ _DAILY = "fairlead-[0-9]*.db"
 def backup_if_due(data: Path, now: float) -> Path | None:
     """Today's copy (days of UTC), if there is none yet. Raises StorageFault; a copy is there whole or not at all."""
     target = data / FOLDER / f"fairlead-{datetime.fromtimestamp(now, UTC):%Y%m%d}.db"
-    if target.exists():
-        return None
-    copy_to(data, target)
-    for old in sorted(target.parent.glob(_DAILY))[:-KEPT]:
-        old.unlink()
+    try:
+        if target.exists():
+            return None
+        copy_to(data, target)
+        # What a clock that was ahead has dated counts once its day has come.
+        made = sorted(path for path in target.parent.glob(_DAILY) if path.name <= target.name)
+        for old in made[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageFault(f"{target.parent} can't be looked through: {error}.", "Check that disk or mount.") from error
     return target
 
 

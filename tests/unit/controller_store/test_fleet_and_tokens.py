@@ -30,6 +30,8 @@ async def test_an_authority_comes_back_whole_and_goes_with_its_scope(store: Stor
         await store.write(partial(put_authority, record=record))
     assert await store.read(lambda r: r.authorities.get("a", "etcd")) == records[0]
     await store.write(lambda r: r.authorities.remove_scope("a"))
+    with pytest.raises(Refused, match="The fleet's own authority"):
+        await store.write(lambda r: r.authorities.remove_scope("fleet"))
     assert await store.read(lambda r: r.authorities.get("a", "etcd")) is None
     assert await store.read(lambda r: r.authorities.get("b", "etcd")) == records[1]
 

@@ -193,6 +193,19 @@ async def test_a_backup_a_day_is_kept_for_a_week(data: Path, key: KeySource) -> 
     await store.close()
 
 
+async def test_a_day_that_a_wrong_clock_named_costs_no_backup(data: Path, key: KeySource) -> None:
+    store = SqliteStore.create(data, key)
+    ahead = await store.backup_if_due(NOW + 300 * DAY)
+    for day in range(8):
+        made = await store.backup_if_due(NOW + day * DAY)
+        assert made is not None
+        assert made.exists()
+    kept = sorted(path.name for path in (data / "backups").iterdir())
+    assert ahead is not None
+    assert kept == [*(f"fairlead-202611{day}.db" for day in range(19, 26)), ahead.name]
+    await store.close()
+
+
 async def test_a_backup_that_fails_leaves_no_half_file(data: Path, key: KeySource) -> None:
     store = SqliteStore.create(data, key)
     (data / "backups").write_text("in the way")

@@ -37,6 +37,13 @@ async def test_events_older_than_ninety_days_go() -> None:
     assert [event.kind for event in store.now(lambda r: r.events.page())] == ["new"]
 
 
+async def test_a_clock_far_ahead_takes_no_events_away() -> None:
+    store = MemoryStore()
+    store.now(lambda r: r.events.append(Event("yesterday", "m"), NOW - 24 * HOUR))
+    await once(store, Backups(), NOW + 2 * EVENT_DAYS * 24 * HOUR)
+    assert [event.kind for event in store.now(lambda r: r.events.page())] == ["yesterday"]
+
+
 async def test_a_backup_that_fails_is_told_and_tried_again() -> None:
     store, backups = MemoryStore(), Backups(StorageFault("The disk is full.", "Free some space."))
     with capture_logs() as logs:

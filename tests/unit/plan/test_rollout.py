@@ -155,6 +155,51 @@ def test_an_unreachable_node_holds_up_nobody_else() -> None:
     assert world.progress().done
 
 
+def test_a_worker_that_is_away_is_waited_for_in_so_many_words_for_a_file_too() -> None:
+    """A zone file is read again by itself, so no component of the worker has anything to wait for."""
+    world = workers(2)
+    world.away = {"lab-3"}
+    files = {path: f"{text}new 3600 IN A 10.9.8.6\n" for path, text in world.cluster.files.items()}
+    world.cluster = replace(world.cluster, revision=2, files=files)
+    world.run()
+    [step] = [step for step in world.progress().steps if step.state == "waiting"]
+    assert (step.node, step.component) == ("lab-3", "configuration")
+    assert "lab-3, which has no session" in step.message
+    assert not world.progress().done
+    world.away = set()
+    world.run()
+    assert world.progress().done
+
+
+def test_a_node_that_goes_away_before_it_is_let_go_is_waited_for_in_so_many_words() -> None:
+    world = workers(1)
+    world.apply(controlPlane={"nodes": ["lab-1"]}, workers=None)
+    while [move.action for move in world.plan()] != [MoveAction.RELEASE]:
+        world.perform(world.ready())
+        world.settle_all()
+    world.away = {"lab-2"}
+    [step] = [step for step in world.progress().steps if step.state == "waiting"]
+    assert (step.node, step.component) == ("lab-2", "host")
+    assert "lab-2, which has no session" in step.message
+
+
+def test_what_failed_on_a_node_that_is_away_fails_no_later_change() -> None:
+    """It may be well by now; its server is perhaps being repaired."""
+    world = workers(2)
+    kubelet = world.held["id-lab-3"].task("kubelet")
+    assert kubelet is not None
+    failed = Observation(Subject.TASK, "kubelet", kubelet.hash, TaskState.FAILED, "exited with code 1")
+    world.see("id-lab-3", failed)
+    assert world.progress().failure == "kubelet on lab-3 failed: exited with code 1"
+    world.away = {"lab-3"}
+    assert world.progress().failure == ""
+    assert not world.progress().done
+    world.apply(workers={}, components={"kubelet": {"args": {"v": "2"}}})
+    world.run()
+    assert world.progress().failure == ""
+    assert list(waits(world)) == ["replace kubelet on lab-3"]
+
+
 def test_files_that_need_a_new_container_change_together_with_it() -> None:
     world = workers(1)
     before = {node_id: held.files for node_id, held in world.held.items()}

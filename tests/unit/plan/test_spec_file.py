@@ -133,8 +133,10 @@ def test_a_version_that_yaml_takes_for_a_number() -> None:
     )
 
 
-def test_a_cluster_is_not_named_like_a_component() -> None:
-    (problem,) = told(HEAD.replace("name: lab", "name: etcd"))
+@pytest.mark.parametrize("name", ["etcd", "fleet"])
+def test_a_cluster_is_named_neither_like_a_component_nor_like_the_fleet(name: str) -> None:
+    """Authorities are stored by the name of what they are of: with a cluster of that name the fleet's own would go."""
+    (problem,) = told(HEAD.replace("name: lab", f"name: {name}"))
     assert "cluster.yaml:3 metadata.name" in problem
 
 
