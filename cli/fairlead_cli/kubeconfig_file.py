@@ -13,6 +13,7 @@ import yaml
 from fairlead_wire.errors import Invalid
 
 Document = dict[str, Any]
+KINDS = ("clusters", "users", "contexts")
 
 
 def document(cluster: str, server: str, authority: bytes, certificate: bytes, key: bytes) -> Document:
@@ -32,7 +33,7 @@ def document(cluster: str, server: str, authority: bytes, certificate: bytes, ke
 def merged(into: Document, added: Document) -> Document:
     """`into` with the entries of `added`, which replace those of the same name and become current."""
     result = dict(into) or {"apiVersion": "v1", "kind": "Config"}
-    for kind in ("clusters", "users", "contexts"):
+    for kind in KINDS:
         new = {entry["name"] for entry in added[kind]}
         kept = [entry for entry in result.get(kind) or [] if entry.get("name") not in new]
         result[kind] = [*kept, *added[kind]]
@@ -43,12 +44,16 @@ def merged(into: Document, added: Document) -> Document:
 def read(path: Path) -> Document:
     """The kubeconfig at `path`, empty if there is none. Raises Invalid for a file that is no kubeconfig."""
     try:
-        found = yaml.safe_load(path.read_text()) if path.exists() else {}
-    except (OSError, ValueError, yaml.YAMLError):
+        found = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         found = None
-    if found is None or not isinstance(found, dict):
+    if not isinstance(found, dict) or not all(_is_list_of_maps(found.get(kind)) for kind in KINDS):
         raise Invalid(f"{path} is not a kubeconfig; it was left as it is.", "Use --out FILE instead of --merge.")
     return found
+
+
+def _is_list_of_maps(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(entry, dict) for entry in value))
 
 
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:

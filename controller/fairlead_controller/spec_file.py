@@ -29,6 +29,8 @@ def parse(spec_yaml: str, files: Mapping[str, str], file_name: str) -> ClusterSp
         raise _invalid(file_name, [_not_yaml(error, file_name)]) from None
     except yaml.YAMLError as error:
         raise _invalid(file_name, [Problem(file_name, f"is not YAML: {error}")]) from None
+    except ValueError as error:  # of a date that no calendar has, or a number of thousands of digits
+        raise _invalid(file_name, [Problem(file_name, f"has a value that can't be read: {error}")]) from None
     found = [*lines.duplicates(), *_wrong_top(content, file_name)]
     if found:
         raise _invalid(file_name, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 import uuid
 from collections.abc import Iterable
@@ -73,7 +74,7 @@ async def _accept(client: Client, source: clusters_pb2.ClusterSource, pin: str, 
 
 async def _carry_out(client: Client, answer: Response, again: str, wait: bool) -> None:
     name = last_part(answer.operation.cluster)
-    for line in findings_lines(answer.findings, indent=""):
+    for line in findings_lines(answer.findings, indent="", stream=sys.stderr):
         note(line)
     if not answer.changed and answer.operation.state != operations_pb2.OPERATION_STATE_RUNNING:
         say(f"Nothing to do: cluster {name} is as its spec says (revision {answer.revision}).")

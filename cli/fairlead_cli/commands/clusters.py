@@ -11,6 +11,7 @@ import typer
 from fairlead.api.v1 import clusters_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.commands import apply, plan
+from fairlead_cli.commands.asking import asked
 from fairlead_cli.commands.follow import check_succeeded, follow
 from fairlead_cli.commands.options import ClusterName, File, Format, Output, examples, group, run, settings
 from fairlead_cli.commands.source import read_source
@@ -113,10 +114,11 @@ def _confirm(name: str, yes: str, destroy_data: bool) -> None:
 
 
 def _asked(name: str) -> str:
-    try:
-        return str(typer.prompt("Type the cluster's name to go on", err=True, default="", show_default=False))
-    except typer.Abort:
-        raise Invalid("No name was given: nothing was deleted.", f"Give it with `--yes {name}`.") from None
+    question = "Type the cluster's name to go on"
+    given = asked(lambda: str(typer.prompt(question, err=True, default="", show_default=False)), None)
+    if given is None:
+        raise Invalid("No name was given: nothing was deleted.", f"Give it with `--yes {name}`.")
+    return given
 
 
 async def _delete(client: Client, cluster: clusters_pb2.Cluster, destroy_data: bool, wait: bool, again: str) -> None:

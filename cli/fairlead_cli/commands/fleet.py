@@ -8,8 +8,9 @@ import typer
 
 from fairlead.api.v1 import fleet_pb2
 from fairlead_cli.client import Client
+from fairlead_cli.commands.asking import asked
 from fairlead_cli.commands.options import Format, Output, examples, group, run
-from fairlead_cli.render.console import note, paint, say
+from fairlead_cli.render.console import paint, say
 from fairlead_cli.render.fleet import fleet_text, waits_for_confirmation
 from fairlead_cli.render.plain import json_text, plain
 from fairlead_cli.render.words import last_part
@@ -41,7 +42,7 @@ def confirm(
     if not waits_for_confirmation(fleet):
         say("Nothing waits for a confirmation: the controller commands already.")
         return
-    note(fleet_text(fleet))
+    say(fleet_text(fleet))
     # Between two runs, because Ctrl-C does not get through to a question inside of one.
     if not yes and not _agreed():
         raise Invalid(
@@ -57,10 +58,7 @@ def confirm(
 
 
 def _agreed() -> bool:
-    try:
-        return typer.confirm("Let the controller command again?", err=True)
-    except typer.Abort:
-        return False
+    return asked(lambda: typer.confirm("Let the controller command again?", err=True), False)
 
 
 async def get_fleet(client: Client) -> fleet_pb2.Fleet:

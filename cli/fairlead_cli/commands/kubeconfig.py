@@ -63,6 +63,6 @@ def kubeconfig(
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, text)
+        write_private(path.resolve(), text)  # a link to it stays one
     except OSError as error:
         raise Invalid(f"{path} can't be written: {error.strerror}.", "Choose another file with --out.") from None

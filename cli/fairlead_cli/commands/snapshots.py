@@ -20,7 +20,7 @@ from fairlead_cli.render.console import note, say
 from fairlead_cli.render.fleet import snapshots_table
 from fairlead_cli.render.plain import json_text, plain
 from fairlead_cli.render.words import last_part, size
-from fairlead_wire.errors import Exists, FairleadError, Unreachable
+from fairlead_wire.errors import Exists, FairleadError, Invalid, Unreachable
 
 # etcd's database has at most 8 GiB; a slow disk writes that in minutes.
 CREATE_SECONDS = 630.0
@@ -44,6 +44,7 @@ def create(context: typer.Context, name: ClusterName, out: Out = None, output: O
         answer = await client.call(client.snapshots.CreateSnapshot, request, CREATE_SECONDS)
         made: snapshots_pb2.Snapshot = answer.snapshot
         if out is not None:
+            note(f"{last_part(made.name)} is on {last_part(made.node)} and verified; copying it to {out}.")
             await _export(client, made.name, out)
         return made
 
@@ -86,6 +87,9 @@ def export(
 def _check_free(out: Path) -> None:
     if out.exists():
         raise Exists(f"{out} exists already.", "Give another --out, or remove it.")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        there = "can't be written to" if out.parent.is_dir() else "is no folder"
+        raise Invalid(f"{out.parent} {there}: nothing was done.", "Give another --out.")
 
 
 async def _export(client: Client, name: str, out: Path) -> snapshots_pb2.Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ def read_source(file: str) -> clusters_pb2.ClusterSource:
     Raises Invalid for what can't be read. What is wrong inside the spec, or missing beside it, is for the controller
     to say, with line numbers and all at once.
     """
-    text = sys.stdin.read() if file == "-" else _text(Path(file))
+    text = _decoded(sys.stdin.buffer.read(), "Standard input") if file == "-" else _text(Path(file))
     folder = Path() if file == "-" else Path(file).parent
     files, problems = {}, []
     for written in _zone_paths(text):
@@ -35,20 +36,26 @@ def read_source(file: str) -> clusters_pb2.ClusterSource:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise Invalid(f"There is no file {path}.", "Give the path of a cluster spec with -f FILE.") from None
-    except UnicodeDecodeError:
-        raise Invalid(f"{path} is not a text file in UTF-8.", "Give the path of a YAML file.") from None
     except OSError as error:
         raise Invalid(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from None
+    return _decoded(content, str(path))
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+    except UnicodeDecodeError:
+        raise Invalid(f"{name} is not text in UTF-8.", "Give the path of a YAML file.") from None
 
 
 def _zone_paths(text: str) -> Iterator[str]:
     """The paths under spec.dns.zones, of whatever else the text may be."""
     try:
         node = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # the controller says it, with its line
         return
     for key in ("spec", "dns", "zones"):
         node = node.get(key) if isinstance(node, dict) else None

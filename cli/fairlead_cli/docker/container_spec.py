@@ -21,7 +21,10 @@ def memory_bytes(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if found is None:
         raise Invalid(f"{text!r} is no size.", "Write for example 512m or 2g.")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    size = int(float(found[1]) * _UNITS[found[2].lower()])
+    if size >= 2**63:
+        raise Invalid(f"{text!r} is more than any server has.", "Write for example 512m or 2g.")
+    return size
 
 
 def environment(values: Iterable[str], files: Mapping[str, str], ours: Mapping[str, str]) -> list[str]:

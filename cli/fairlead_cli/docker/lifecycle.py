@@ -30,7 +30,9 @@ MORE_SECONDS = 60.0
 Containers = Annotated[list[str], typer.Argument(metavar="CONTAINER", help="Names or identifiers.")]
 Seconds = Annotated[
     int,
-    typer.Option("--time", "--timeout", "-t", help="Seconds before it is killed; -1: the container's own."),
+    typer.Option(
+        "--time", "--timeout", "-t", min=-1, max=2**31 - 1, help="Seconds before it is killed; -1: the container's own."
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Also if it is one of Fairlead's own; only for admins.")]
 

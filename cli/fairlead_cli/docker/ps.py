@@ -57,7 +57,9 @@ def ps(
     every: Annotated[bool, typer.Option("-a", "--all-containers", help="Those that do not run as well.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only identifiers.")] = False,
     whole: Annotated[bool, typer.Option("--no-trunc", help="Cut nothing short.")] = False,
-    last: Annotated[int, typer.Option("-n", "--last", help="So many of the newest, also those that ended.")] = -1,
+    last: Annotated[
+        int, typer.Option("-n", "--last", min=-1, max=2**31 - 1, help="So many of the newest, also those that ended.")
+    ] = -1,
     latest: Annotated[bool, typer.Option("-l", "--latest", help="The newest one, also if it ended.")] = False,
     size: Annotated[bool, typer.Option("-s", "--size", help="Their sizes, which takes long.")] = False,
     only: Filters = None,

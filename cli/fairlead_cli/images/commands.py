@@ -36,7 +36,13 @@ Names = Annotated[list[str] | None, typer.Argument(help="Recipes or image names;
 Output = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to print.")]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "fairlead images build",
+        "fairlead images build etcd kubelet --from source",
+        "fairlead images build pause --engine unix:///var/run/docker.sock",
+    )
+)
 def build(
     names: Names = None,
     engine: Annotated[
@@ -67,7 +73,7 @@ def build(
 HOW_WORDS = {"build": "built", "pull": "pulled", "cached": "cached"}
 
 
-@app.command("recipes")
+@app.command("recipes", epilog=examples("fairlead images recipes", "fairlead images recipes -o json"))
 def recipes(output: Output = "table") -> None:
     """Lists every image that there is a recipe for, and whether the cache has it."""
     builder = Builder()

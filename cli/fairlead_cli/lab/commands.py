@@ -90,15 +90,15 @@ def up(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(epilog=examples("fairlead lab walk", "fairlead lab walk --name spare"))
 def walk(name: Name = "lab") -> None:
     """Walks once more: creates the nginx pod with kubectl, changes it from inside, deletes it."""
     lab = Lab(name)
     steps = [Step("walk", "A pod in it", lambda: None, lambda say: walking.walk(lab, say))]
-    carry_out(lab, steps)
+    carry_out(lab, steps, "walk")
 
 
-@app.command()
+@app.command(epilog=examples("fairlead lab down", "fairlead lab down --name spare"))
 def down(name: Name = "lab") -> None:
     """Removes the lab: containers, network, volumes, controller, state. Cached images stay."""
     lab = Lab(name)
@@ -109,7 +109,7 @@ def down(name: Name = "lab") -> None:
     typer.echo(f"Removed: {', '.join(removed)}." if removed else f"There is no lab `{name}`: nothing to remove.")
 
 
-@app.command()
+@app.command(epilog=examples("fairlead lab status", "fairlead lab status --name spare -o json"))
 def status(name: Name = "lab", output: Output = Format.TABLE) -> None:
     """Shows what the lab is like now; the exit code is 1 unless all is well."""
     if engine.version() is None:
@@ -124,7 +124,7 @@ def status(name: Name = "lab", output: Output = Format.TABLE) -> None:
     raise typer.Exit(0 if all(line.well for line in lines) else 1)
 
 
-def carry_out(lab: Lab, steps: Sequence[Step]) -> tuple[list[Outcome], float]:
+def carry_out(lab: Lab, steps: Sequence[Step], verb: str = "up") -> tuple[list[Outcome], float]:
     """Carries out steps with a display; Ctrl-C ends it cleanly and says how to go on."""
     console = Console()
     begin = time.monotonic()
@@ -132,7 +132,8 @@ def carry_out(lab: Lab, steps: Sequence[Step]) -> tuple[list[Outcome], float]:
         with held(lab), display_for(console, steps) as display:
             return run(steps, display), time.monotonic() - begin
     except KeyboardInterrupt:
-        console.print(f"Stopped. Run `{front.shown('fairlead')} lab up` again: it continues where it ended.")
+        again = f"{front.shown('fairlead')} lab {verb}{_named(lab)}"
+        console.print(f"Stopped. Run `{again}` again: it continues where it ended.", markup=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -161,5 +162,10 @@ def next_commands(lab: Lab) -> list[str]:
         f"  {fairlead}{chosen} status --watch",
         f"  KUBECONFIG={front.shorter(lab.kubeconfig)} {typed} get pods --all-namespaces",
         f"  KUBECONFIG={front.shorter(lab.kubeconfig)} {typed} create -f {front.shorter(walking.MANIFEST)}",
-        f"It all goes away with `{fairlead} lab down{'' if lab.name == Lab().name else f' --name {lab.name}'}`.",
+        f"It all goes away with `{fairlead} lab down{_named(lab)}`.",
     ]
+
+
+def _named(lab: Lab) -> str:
+    """What a command for this lab says of its name."""
+    return "" if lab.name == Lab().name else f" --name {lab.name}"

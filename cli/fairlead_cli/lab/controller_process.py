@@ -61,6 +61,7 @@ def is_up(lab: Lab, addresses: Addresses) -> bool:
 
 def initialise(lab: Lab, addresses: Addresses) -> None:
     """Makes the controller's data and the admin context, each once: an interrupted `init` may be run again."""
+    claim_context(lab)
     lab.context.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     data, context = ["--data", str(lab.controller_data)], ["--context-file", str(lab.context)]
     if not lab.initialised.exists():
@@ -69,6 +70,17 @@ def initialise(lab: Lab, addresses: Addresses) -> None:
         lab.initialised.write_text("\n", encoding="ascii")
     elif not lab.context.exists():
         call("admin-cert", "--name", "admin", *data, *context)
+
+
+def claim_context(lab: Lab) -> None:
+    """Takes the context's name for this lab. Raises LabError if it is that of another fleet, whose key it holds."""
+    if not lab.owns_context.exists() and not lab.initialised.exists() and lab.context.exists():
+        raise LabError(
+            f"there is a context `{lab.name}` already, and it is not this lab's: it was left as it is",
+            f"Give the lab another --name; if that fleet is no more, remove {lab.context}",
+        )
+    lab.folder.mkdir(parents=True, exist_ok=True)
+    lab.owns_context.write_text("\n", encoding="ascii")
 
 
 def call(*words: str) -> None:

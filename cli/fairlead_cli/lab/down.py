@@ -23,16 +23,18 @@ def down(lab: Lab) -> list[str]:
         if names:
             outer.docker(kind, "rm", *FORCE[kind], *names, timeout=REMOVE_SECONDS)
             removed.append(f"{len(names)} {kind}{'s' if len(names) > 1 else ''}")
+    if forget_context(lab):  # before the note that says whose it is
+        removed.append("context")
     if lab.folder.exists():
         shutil.rmtree(lab.folder)
         removed.append("state")
-    if forget_context(lab):
-        removed.append("context")
     return removed
 
 
 def forget_context(lab: Lab) -> bool:
-    """Removes the lab's context, and the choice of it; whether there was one."""
+    """Removes the lab's context, and the choice of it; whether there was one. Another fleet's of that name stays."""
+    if not (lab.owns_context.exists() or lab.initialised.exists()):
+        return False
     if contexts.current_name() == lab.name:
         (contexts.config_directory() / "current").unlink(missing_ok=True)
     there = lab.context.exists()

@@ -90,6 +90,11 @@ class Lab:
         return self.folder / "initialised"
 
     @property
+    def owns_context(self) -> Path:
+        """The note that the context of this name is the lab's: a fleet of one's own may be called the same."""
+        return self.folder / "owns-context"
+
+    @property
     def size_note(self) -> Path:
         """The note of how many servers the lab was brought up with."""
         return self.folder / "servers.count"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
 from fairlead.api.v1 import nodes_pb2
 from fairlead_cli.render.console import paint
@@ -25,10 +26,12 @@ def checks_text(checks: Sequence[nodes_pb2.NodeCheck]) -> str:
     return "\n\n".join("\n".join(_node(check)) for check in checks)
 
 
-def findings_lines(findings: Sequence[nodes_pb2.Finding], indent: str = "  ") -> list[str]:
-    """Two lines each: severity, check and reason; the cure. Columns are aligned."""
+def findings_lines(
+    findings: Sequence[nodes_pb2.Finding], indent: str = "  ", stream: TextIO | None = None
+) -> list[str]:
+    """Two lines each, for `stream`: severity, check and reason; the cure. Columns are aligned."""
     width = max((len(finding.check) for finding in findings), default=0)
-    return [line for finding in findings for line in _finding(finding, width, indent)]
+    return [line for finding in findings for line in _finding(finding, width, indent, stream)]
 
 
 def counted(findings: Iterable[nodes_pb2.Finding]) -> str:
@@ -45,7 +48,7 @@ def _node(check: nodes_pb2.NodeCheck) -> Iterator[str]:
     yield from findings_lines(check.findings)
 
 
-def _finding(finding: nodes_pb2.Finding, width: int, indent: str) -> Iterator[str]:
+def _finding(finding: nodes_pb2.Finding, width: int, indent: str, stream: TextIO | None) -> Iterator[str]:
     word, colour = _WORDS.get(finding.severity, ("finding", ""))
-    yield f"{indent}{paint(word.ljust(7), colour)}  {finding.check.ljust(width)}  {finding.reason}"
+    yield f"{indent}{paint(word.ljust(7), colour, stream)}  {finding.check.ljust(width)}  {finding.reason}"
     yield f"{indent}{' ' * 7}  {' ' * width}  → {finding.cure}"

@@ -120,6 +120,8 @@ def test_create_with_out_writes_a_copy_too(keeper: Keeper, fairlead: Run, tmp_pa
     assert (tmp_path / "lab.db").read_bytes() == CONTENT
     again = fairlead("snapshot", "create", "lab", "--out", str(tmp_path / "lab.db"))
     assert (again.code, "exists already" in again.err, len(keeper.made)) == (1, True, 1)
+    nowhere = fairlead("snapshot", "create", "lab", "--out", str(tmp_path / "none" / "lab.db"))
+    assert (nowhere.code, "none is no folder: nothing was done" in nowhere.err, len(keeper.made)) == (1, True, 1)
 
 
 def test_what_does_not_have_the_right_digest_is_not_kept(keeper: Keeper, fairlead: Run, tmp_path: Path) -> None:

@@ -5,30 +5,30 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 import typer
 
 from fairlead_cli import contexts, main
+from fairlead_cli.commands.asking import asked
 from fairlead_cli.commands.lazy import Lazy
 from fairlead_cli.commands.source import read_source
 from fairlead_cli.commands.tokens import duration
 from fairlead_cli.commands.tunnel import address
-from fairlead_cli.kubeconfig_file import Document, default_path, document, merged
+from fairlead_cli.kubeconfig_file import Document, default_path, document, merged, read
 from fairlead_cli.main import COMMANDS
 from fairlead_wire.errors import Invalid
 
 HEAVY = ("grpc", "google.protobuf", "cryptography", "yaml", "rich", "pydantic", "asyncio")
-ELSEWHERE = ("lab", "images")  # rooms of their own
 
 
 def commands() -> Iterator[tuple[str, ...]]:
     """Every command there is, with the groups."""
     for name, lazy in COMMANDS.items():
-        if name not in ELSEWHERE:
-            yield (name,)
-            yield from ((name, inner) for inner in getattr(_loaded(name, lazy), "commands", {}))
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(_loaded(name, lazy), "commands", {}))
 
 
 def _loaded(name: str, lazy: Lazy) -> object:
@@ -186,3 +186,63 @@ def test_merging_keeps_others_and_replaces_ones_own() -> None:
 def test_where_a_kubeconfig_is_merged_into() -> None:
     assert default_path({"KUBECONFIG": "/a:/b"}) == Path("/a")
     assert default_path({}) == Path.home() / ".kube" / "config"
+
+
+@pytest.mark.parametrize(
+    "content", ["clusters: 5", "users: [x]", "contexts: {a: b}", "- a", "x: 2024-13-40", "[" * 2000, "\x00"]
+)
+def test_what_is_no_kubeconfig_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(content)
+    with pytest.raises(Invalid, match="is not a kubeconfig; it was left as it is"):
+        read(path)
+
+
+@pytest.mark.parametrize("content", ["", "# nothing yet\n", "clusters:\n"])
+def test_an_empty_kubeconfig_is_one(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config").write_text(content)
+    assert merged(read(tmp_path / "config"), made("lab"))["contexts"] == made("lab")["contexts"]
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF\x02\x80\xff", b"\xff"])
+def test_a_spec_that_is_no_text_is_told(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spec").write_bytes(content)
+    with pytest.raises(Invalid, match=r"spec is not text in UTF-8\."):
+        read_source(str(tmp_path / "spec"))
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(content)))
+    with pytest.raises(Invalid, match=r"Standard input is not text in UTF-8\."):
+        read_source("-")
+
+
+@pytest.mark.parametrize("content", ["a: 2024-13-40\n", "[" * 3000, "a: [\n"])
+def test_a_spec_that_can_not_be_read_is_for_the_controller_to_judge(tmp_path: Path, content: str) -> None:
+    (tmp_path / "spec").write_text(content)
+    assert read_source(str(tmp_path / "spec")).spec_yaml == content
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("docker", "ps", "-n", "99999999999"),
+        ("docker", "stop", "-t", "9999999999", "x"),
+        ("docker", "restart", "-t", "-2", "x"),
+    ],
+)
+def test_a_number_that_no_message_can_hold_is_a_wrong_call(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(words) == 1
+    assert "or equal to" in capsys.readouterr().err
+
+
+def test_ctrl_c_at_a_question_is_no_answer_to_it() -> None:
+    def ended(how: type[BaseException]) -> str:
+        try:
+            raise how
+        except BaseException:
+            raise typer.Abort from None
+
+    assert asked(lambda: "yes", "") == "yes"
+    assert asked(lambda: ended(EOFError), "nobody") == "nobody"
+    with pytest.raises(KeyboardInterrupt):
+        asked(lambda: ended(KeyboardInterrupt), "nobody")

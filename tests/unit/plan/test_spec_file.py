@@ -126,6 +126,12 @@ def test_an_unknown_release_lists_the_known_ones() -> None:
     assert problem == "cluster.yaml:5 spec.kubernetes: there is no release v1.36.0 here; write one of: v1.37.2"
 
 
+@pytest.mark.parametrize("value", ["2024-13-40", "9" * 5000])
+def test_a_value_that_can_not_be_read(value: str) -> None:
+    (problem,) = told(HEAD.replace("v1.37.2", value))
+    assert problem.startswith("cluster.yaml: has a value that can't be read: ")
+
+
 def test_a_version_that_yaml_takes_for_a_number() -> None:
     (problem,) = told(HEAD.replace("v1.37.2", "1.37"))
     assert problem == (
