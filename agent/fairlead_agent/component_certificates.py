@@ -40,11 +40,12 @@ def _read(spec: CertificateSpec, certificate_pem: bytes, key_pem: bytes) -> tupl
 
 
 def says(certificate: x509.Certificate, spec: CertificateSpec) -> bool:
-    """Whether subject, alternative names and usages are the planned ones."""
+    """Whether subject, alternative names, usages and who signed it are the planned ones."""
     return (
         _subject(certificate) == (spec.common_name, spec.organization)
         and _names(certificate) == (set(spec.dns_names), {ip_address(item) for item in spec.ip_addresses})
         and _usages(certificate) == (spec.server, spec.client)
+        and spec.issuer in ("", _issuer(certificate))
     )
 
 
@@ -68,3 +69,11 @@ def _usages(certificate: x509.Certificate) -> tuple[bool, bool]:
     except x509.ExtensionNotFound:
         return False, False
     return ExtendedKeyUsageOID.SERVER_AUTH in usages, ExtendedKeyUsageOID.CLIENT_AUTH in usages
+
+
+def _issuer(certificate: x509.Certificate) -> str:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return ""
+    return (found.key_identifier or b"").hex()

@@ -52,7 +52,11 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """A certificate that the agent makes a key for (at `key_path`) and the controller signs exactly so."""
+    """A certificate that the agent makes a key for (at `key_path`) and the controller signs exactly so.
+
+    `issuer` is the authority's key identifier, hexadecimal: authorities of the same name are in every cluster, and
+    what one that is no more has signed looks the same otherwise. Empty: any will do.
+    """
 
     path: str
     authority: str
@@ -63,6 +67,7 @@ class CertificateSpec:
     server: bool = False
     client: bool = False
     days: int = 365
+    issuer: str = ""
 
     @property
     def key_path(self) -> str:

@@ -28,6 +28,7 @@ def figures() -> list[Figure]:
     ]
 
 
+_ISSUERS = dict.fromkeys(MATERIAL.authorities, "0123456789abcdef0123456789abcdef01234567")
 _REMARK = "processor time of one whole round: difference, what may happen now, what it changes, progress"
 
 
@@ -47,7 +48,7 @@ def _node(model: Node, number: int) -> Node:
 
 
 def _from_nothing(number: int) -> Callable[[], Round]:
-    snapshot = Snapshot(_cluster(number), fleet(_nodes()), MATERIAL)
+    snapshot = Snapshot(_cluster(number), fleet(_nodes()), replace(MATERIAL, issuers=_ISSUERS))
     return lambda: think(snapshot)
 
 

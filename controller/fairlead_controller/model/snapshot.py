@@ -22,10 +22,12 @@ class Material:
     """A cluster's authorities: certificates (PEM) by name, and the few private files that control planes share.
 
     `authorities`: "cluster", "front-proxy", "etcd" → certificate PEM. `secrets`: "sa.key", "sa.pub", "ca.key" → PEM.
+    `issuers`: authority → its key identifier, hexadecimal.
     """
 
     authorities: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    issuers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from fairlead_controller.model.fleet import AuthorityRecord
 from fairlead_controller.model.snapshot import Material
 from fairlead_controller.pki.requests import public_key_of
-from fairlead_controller.pki.signing import LONGEST_NAME, Profile, Stamp, new_authority, public_pem, sign
+from fairlead_controller.pki.signing import (
+    LONGEST_NAME,
+    Profile,
+    Stamp,
+    key_identifier,
+    new_authority,
+    public_pem,
+    sign,
+)
 from fairlead_controller.ports import Clock
 from fairlead_controller.store.port import Repositories
 from fairlead_wire.assignment import CertificateSpec
@@ -51,7 +59,7 @@ def material_of(records: Iterable[AuthorityRecord]) -> Material:
         secrets |= {"sa.key": pair.key, "sa.pub": pair.certificate}
     if signer := by_name.get("cluster"):
         secrets |= {"ca.key": signer.key}
-    return Material(certificates, secrets)
+    return Material(certificates, secrets, {name: key_identifier(pem) for name, pem in certificates.items()})
 
 
 def sign_planned(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -85,6 +86,13 @@ def sign(authority: AuthorityRecord, public_key: PublicKey, profile: Profile, st
 def ends_at(certificate: bytes) -> float:
     """When the first certificate of `certificate` (PEM) ends, in seconds since 1970."""
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
+
+
+@lru_cache(maxsize=4096)
+def key_identifier(certificate: bytes) -> str:
+    """That of the subject's key (RFC 5280, 4.2.1.2), hexadecimal; what it signs names it as its issuer's."""
+    loaded = x509.load_pem_x509_certificate(certificate)
+    return loaded.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, public_key: PublicKey, stamp: Stamp) -> x509.CertificateBuilder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from fairlead_controller.model.node import Claim, Node
@@ -53,6 +54,11 @@ def _assignment(node: NodeContext, objects: tuple[ObjectSpec, ...]) -> Assignmen
     )
 
 
+def _signed(spec: CertificateSpec, material: Material) -> CertificateSpec:
+    issuer = material.issuers.get(spec.authority, "")
+    return replace(spec, issuer=issuer) if issuer else spec
+
+
 @lru_cache(maxsize=8192)
 def _without_objects(node: NodeContext) -> Assignment:
     built = parts(node)
@@ -68,6 +74,6 @@ def _without_objects(node: NodeContext) -> Assignment:
             node.name,
             tasks=tuple(part.task for part in built),
             files=tuple(files.values()),
-            certificates=tuple(certificates.values()),
+            certificates=tuple(_signed(each, node.cluster.material) for each in certificates.values()),
         )
     )

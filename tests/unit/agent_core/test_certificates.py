@@ -44,6 +44,7 @@ def test_what_says_what_is_wanted_is_good() -> None:
         replace(SPEC, ip_addresses=("10.0.0.2", "::1")),
         replace(SPEC, server=False),
         replace(SPEC, client=False),
+        replace(SPEC, issuer="00" * 20),
     ],
 )
 def test_what_says_something_else_is_not(other: CertificateSpec) -> None:

@@ -13,6 +13,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fairlead_agent.component_certificates import state_of
+from fairlead_controller.model.node import Claim, NodeRole
+from fairlead_controller.model.snapshot import Snapshot
 from fairlead_controller.pki.cluster import (
     AUTHORITIES,
     ensure_authorities,
@@ -24,11 +27,13 @@ from fairlead_controller.pki.cluster import (
 )
 from fairlead_controller.pki.requests import public_key_of
 from fairlead_controller.pki.signing import Profile, Stamp
+from fairlead_controller.plan import desired
 from fairlead_controller.ports import Clock
+from fairlead_testing.planning import cluster, fleet, node
 from fairlead_testing.stores import MemoryStore, counted_bytes
 from fairlead_wire.assignment import CertificateSpec
 from fairlead_wire.errors import Invalid, Missing
-from fairlead_wire.identity import new_key, request_der
+from fairlead_wire.identity import key_pem, new_key, request_der
 
 NOW = 1_795_000_000.0
 CLOCK = Clock(lambda: NOW, counted_bytes())
@@ -209,3 +214,25 @@ def test_a_kubeconfig_certificate_is_the_clusters() -> None:
 def test_no_secret_is_shown() -> None:
     records = new_authorities("x", CLOCK)
     assert "PRIVATE" not in repr(records) + repr(material_of(records))
+
+
+@pytest.mark.parametrize("authority", AUTHORITIES)
+def test_a_node_knows_what_an_authority_that_is_no_more_has_signed(authority: str) -> None:
+    """Names and paths are the same in every cluster, also in that of a fleet that was made anew."""
+    again = material_of(new_authorities("lab", CLOCK))
+    mine, key = STORE.now(lambda r: material(r, "lab")), new_key()
+    spec = CertificateSpec("/x.crt", authority, "x", client=True, issuer=mine.issuers[authority])
+    pem = STORE.now(lambda r: sign_planned(r, "lab", spec, request_der(key), Stamp.of(CLOCK)))
+    assert state_of(spec, pem, key_pem(key), NOW, 0.0).good
+    other = replace(spec, issuer=again.issuers[authority])
+    assert not state_of(other, pem, key_pem(key), NOW, 0.0).good
+
+
+def test_each_planned_certificate_names_who_signs_it() -> None:
+    held = STORE.now(lambda r: material(r, "lab"))
+    server = node()
+    claim = Claim(server.id, "lab", NodeRole.CONTROL_PLANE, 0)
+    found = desired.desired(Snapshot(cluster(), fleet((server,), (claim,)), held), (claim,))
+    issuers = {each.path: each.issuer for each in found[server.id].certificates}
+    assert set(issuers.values()) == set(held.issuers.values())
+    assert issuers["/etc/kubernetes/pki/etcd/server.crt"] == held.issuers["etcd"]

@@ -546,6 +546,7 @@ class CertificateSpec(_message.Message):
     SERVER_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
     DAYS_FIELD_NUMBER: _builtins.int
+    ISSUER_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """Absolute path of the certificate, ending in .crt."""
     authority: _builtins.str
@@ -560,6 +561,8 @@ class CertificateSpec(_message.Message):
     """Whether it is for clients."""
     days: _builtins.int
     """Days that it is valid."""
+    issuer: _builtins.str
+    """The key identifier of the signing authority (RFC 5280, 4.2.1.2), hexadecimal; empty if any will do."""
     @_builtins.property
     def dns_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Subject alternative names that are host names."""
@@ -580,10 +583,11 @@ class CertificateSpec(_message.Message):
         server: _builtins.bool = ...,
         client: _builtins.bool = ...,
         days: _builtins.int = ...,
+        issuer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "client", b"client", "common_name", b"common_name", "days", b"days", "dns_names", b"dns_names", "ip_addresses", b"ip_addresses", "organization", b"organization", "path", b"path", "server", b"server"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "client", b"client", "common_name", b"common_name", "days", b"days", "dns_names", b"dns_names", "ip_addresses", b"ip_addresses", "issuer", b"issuer", "organization", b"organization", "path", b"path", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
