@@ -178,15 +178,13 @@ def _file(view: View, file: FileSpec) -> Observation:
 
 
 def _certificate(view: View, spec: CertificateSpec) -> Observation:
-    """`hash` is the digest of the certificate that is there."""
-    state = view.certificates[spec.path]
     if certificate_serves(view, spec):
-        return _right(spec.path, state.digest)
+        return _right(spec.path, spec.digest)
     refusal = view.refusals.get(spec.key, "")
     if refusal:
-        return Observation(Subject.FILE, spec.path, state.digest, TaskState.FAILED, refusal)
+        return Observation(Subject.FILE, spec.path, spec.digest, TaskState.FAILED, refusal)
     waits = _why(view, certificate_lane(spec)) if view.online else "waits for the controller to sign it"
-    return Observation(Subject.FILE, spec.path, state.digest, TaskState.PREPARING, waits)
+    return Observation(Subject.FILE, spec.path, spec.digest, TaskState.PREPARING, waits)
 
 
 @lru_cache(maxsize=512)

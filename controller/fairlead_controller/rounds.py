@@ -18,7 +18,7 @@ from fairlead_controller.plan.progress import WAITING, Progress, progress
 from fairlead_controller.plan.remembered import Remembered
 from fairlead_controller.plan.rollout import Changes
 from fairlead_controller.store.port import Repositories
-from fairlead_wire.assignment import Assignment, Subject
+from fairlead_wire.assignment import Assignment, CertificateSpec, FileSpec, Subject
 
 PLACEMENT, FILES = "placement", "files"
 
@@ -85,7 +85,8 @@ def _placement(snapshot: Snapshot) -> Iterator[Step]:
 
 
 def _unwritten(snapshot: Snapshot) -> Iterator[Step]:
-    """A change of a file alone makes no component unhealthy: it is done once the agent says that it is written."""
+    """A change of a file or certificate alone makes no component unhealthy: it is done once the agent says that it is
+    written."""
     nodes = {node.id: node for node in snapshot.fleet.nodes}
     held = {id: snapshot.held.get(id, Assignment()) for id in nodes}
     claims = snapshot.fleet.claims_of(snapshot.cluster.name)
@@ -95,11 +96,12 @@ def _unwritten(snapshot: Snapshot) -> Iterator[Step]:
 
 
 def _files(node: str, held: Assignment, observed: Observed) -> tuple[Step, ...]:
-    pairs = ((file, observed.get((Subject.FILE, file.path))) for file in held.files)
-    written = sum(seen is not None and seen.state.settled and seen.hash == file.digest for file, seen in pairs)
-    if written == len(held.files):
+    wanted: tuple[FileSpec | CertificateSpec, ...] = (*held.files, *held.certificates)
+    pairs = ((each, observed.get((Subject.FILE, each.path))) for each in wanted)
+    written = sum(seen is not None and seen.state.settled and seen.hash == each.digest for each, seen in pairs)
+    if written == len(wanted):
         return ()
-    return (Step(node, FILES, WAITING, f"{written} of {len(held.files)} are written"),)
+    return (Step(node, FILES, WAITING, f"{written} of {len(wanted)} are written"),)
 
 
 _FILES = Remembered(_files)

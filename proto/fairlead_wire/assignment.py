@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from typing import Protocol, TypeVar
 
-from fairlead_wire.task import Footprint, TaskSpec, TaskState, digest
+from fairlead_wire.task import Footprint, TaskSpec, TaskState, canonical_json, digest, spoken
 
 
 class RemovalKind(StrEnum):
@@ -76,6 +77,11 @@ class CertificateSpec:
     @property
     def key(self) -> str:
         return f"certificate/{self.path}"
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that it says: whoever tells of a certificate tells which of two plans it is good for."""
+        return digest(canonical_json(spoken(self)).encode())
 
 
 @dataclass(frozen=True)

@@ -274,6 +274,8 @@ def everything_well(assignment: Assignment) -> Iterable[Observation]:
         yield Observation(Subject.TASK, task.component, task.hash, TaskState.HEALTHY)
     for file in assignment.files:
         yield Observation(Subject.FILE, file.path, file.digest, TaskState.HEALTHY)
+    for certificate in assignment.certificates:
+        yield Observation(Subject.FILE, certificate.path, certificate.digest, TaskState.HEALTHY)
     for object in assignment.objects:
         yield Observation(Subject.OBJECT, object.name, object.digest, TaskState.HEALTHY)
     for removal in assignment.removals:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fairlead_controller.model.snapshot import Observed
-from fairlead_wire.assignment import Assignment, ObjectSpec, Observation, Removal, Subject
+from fairlead_wire.assignment import Assignment, CertificateSpec, FileSpec, ObjectSpec, Observation, Removal, Subject
 from fairlead_wire.task import TaskSpec, TaskState
 
 
@@ -52,12 +52,12 @@ def is_removed(observed: Observed, removal: Removal) -> bool:
 
 def failed_files(observed: Observed, held: Assignment) -> tuple[tuple[str, str], ...]:
     """Paths of files and certificates that can't be kept on the host, each with the reason."""
-    digests = {file.path: file.digest for file in held.files} | {each.path: "" for each in held.certificates}
-    found = ((path, observed.get((Subject.FILE, path)), digest) for path, digest in digests.items())
+    kept: tuple[FileSpec | CertificateSpec, ...] = (*held.files, *held.certificates)
+    found = ((each.path, observed.get((Subject.FILE, each.path)), each.digest) for each in kept)
     return tuple(
         (path, seen.message)
         for path, seen, digest in found
-        if seen is not None and seen.state is TaskState.FAILED and (not digest or seen.hash == digest)
+        if seen is not None and seen.state is TaskState.FAILED and seen.hash == digest
     )
 
 

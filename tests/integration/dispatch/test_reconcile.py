@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from fairlead_controller.model.cluster_spec import ClusterSpec
 from fairlead_controller.model.operation import Operation, OperationState
@@ -199,7 +202,8 @@ async def test_a_failing_round_is_an_event_and_other_clusters_go_on() -> None:
     assert "v9.99.9" in event.message
 
 
-async def test_a_change_of_a_file_alone_is_done_once_it_is_written() -> None:
+@pytest.mark.parametrize("change", [{"dns": {"forward": ["192.0.2.53"]}}, {"endpoint": "api.example.com:6443"}])
+async def test_a_change_of_a_file_or_certificate_alone_is_done_once_it_is_there(change: dict[str, Any]) -> None:
     async with running() as server:
         _, agent = agent_of(server)
         async with obeying(agent):
@@ -208,8 +212,9 @@ async def test_a_change_of_a_file_alone_is_done_once_it_is_written() -> None:
         async with agent.session() as session:
             await session.hello(agent.facts)
             await session.observe(*everything_well(session.held))
-            operation = apply(server, lab_spec(dns={"forward": ["192.0.2.53"]}))
-            assert (await session.assignment()).files
+            operation = apply(server, lab_spec(**change))
+            sent = await session.assignment()
+            assert sent.files or sent.certificates
             await session.observe(Observation(Subject.TASK, "etcd", "h", TaskState.STARTING))
             _, [files, *_] = await server.reconciler.operation_view(operation)
             assert (files.component, files.state) == ("files", "waiting")
