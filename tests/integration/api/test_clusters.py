@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import pytest
@@ -13,74 +13,12 @@ import yaml
 from cryptography import x509
 
 from fairlead.api.v1 import clusters_pb2, nodes_pb2, operations_pb2
-from fairlead.api.v1.clusters_pb2_grpc import ClusterServiceStub
-from fairlead.api.v1.nodes_pb2_grpc import NodeServiceStub
-from fairlead.api.v1.operations_pb2_grpc import OperationServiceStub
 from fairlead_controller.model.operation import OperationState
-from fairlead_controller.model.snapshot import ClusterPhase
-from fairlead_controller.spec_file import parse
-from fairlead_controller.store.port import Repositories
-from fairlead_testing.api_server import api_running, idle_agent, obedient_agent, people, ready_node
+from fairlead_testing.api_server import idle_agent, obedient_agent, ready_node
+from fairlead_testing.cluster_caller import OTHER, RUNNING, SPEC, SUCCEEDED, SUPERSEDED, Caller, source
 from fairlead_testing.fleet_server import FleetServer
-from fairlead_testing.stores import MemoryStore
-from fairlead_wire.errors import FairleadError, Invalid, Missing, Refused
+from fairlead_wire.errors import Invalid, Missing, Refused
 from fairlead_wire.identity import new_key, request_der
-from fairlead_wire.status import from_rpc_error
-
-T = TypeVar("T")
-SPEC = """\
-apiVersion: fairlead/v1
-kind: Cluster
-metadata: {name: lab}
-spec:
-  kubernetes: v1.37.2
-"""
-OTHER = SPEC + '  components: {kube-apiserver: {args: {audit-log-maxage: "30"}}}\n'
-RUNNING, SUCCEEDED, SUPERSEDED = (
-    operations_pb2.OPERATION_STATE_RUNNING,
-    operations_pb2.OPERATION_STATE_SUCCEEDED,
-    operations_pb2.OPERATION_STATE_SUPERSEDED,
-)
-
-
-def source(text: str = SPEC, **files: str) -> clusters_pb2.ClusterSource:
-    return clusters_pb2.ClusterSource(spec_yaml=text, file_name="cluster.yaml", files=files)
-
-
-class Caller:
-    """Calls of an admin."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.clusters, self.operations = ClusterServiceStub(channel), OperationServiceStub(channel)
-        self.nodes = NodeServiceStub(channel)
-
-    async def plan(self, text: str = SPEC) -> clusters_pb2.PlanClusterResponse:
-        return await self.clusters.PlanCluster(clusters_pb2.PlanClusterRequest(source=source(text)))
-
-    async def apply(self, text: str = SPEC, **request: Any) -> clusters_pb2.ApplyClusterResponse:
-        return await self.clusters.ApplyCluster(clusters_pb2.ApplyClusterRequest(source=source(text), **request))
-
-    async def end_of(self, operation: operations_pb2.Operation) -> operations_pb2.Operation:
-        """Watches until the controller ends the stream."""
-        async with asyncio.timeout(20):
-            async for answer in self.operations.WatchOperation(
-                operations_pb2.WatchOperationRequest(name=operation.name)
-            ):
-                operation = answer.operation
-        return operation
-
-    async def get(self) -> clusters_pb2.Cluster:
-        return (await self.clusters.GetCluster(clusters_pb2.GetClusterRequest(name="clusters/lab"))).cluster
-
-    async def carried_out(self, text: str = SPEC) -> operations_pb2.Operation:
-        operation = await self.end_of((await self.apply(text)).operation)
-        assert operation.state == SUCCEEDED, operation
-        return operation
-
-    async def refused(self, call: Any) -> FairleadError:
-        with pytest.raises(grpc.RpcError) as caught:
-            await call
-        return from_rpc_error(caught.value)
 
 
 @pytest.fixture
@@ -226,81 +164,6 @@ async def test_a_newer_revision_takes_the_place_of_the_older_operation(server: F
     running = server.store.now(lambda repositories: repositories.operations.running("lab"))
     assert running is not None
     assert f"operations/{running.id}" == newer.operation.name
-
-
-class RacingStore(MemoryStore):
-    """Lets somebody else be a little faster: does `first` before the next change."""
-
-    first: Callable[[Repositories], object] | None = None
-
-    async def write(self, work: Callable[[Repositories], T]) -> T:
-        first, self.first = self.first, None
-        if first is not None:
-            self.now(first)
-        return self.now(work)
-
-
-async def test_of_two_who_apply_at_once_the_second_is_told() -> None:
-    store = RacingStore()
-    async with api_running(FleetServer(store=store)) as server, people(server) as channel, idle_agent(server, "lab-1"):
-        store.first = lambda repositories: repositories.clusters.accept(parse(OTHER, {}, ""), OTHER, {}, 1.0)
-        error = await Caller(channel).refused(Caller(channel).apply())
-    assert isinstance(error, Refused)
-    assert error.message == "Someone else has just changed cluster lab: its revision is 1 now."
-    assert error.next_step == "Run `fairlead plan` again and look at what is left to do."
-
-
-async def test_who_applies_while_it_is_deleted_is_told_and_the_deletion_goes_on() -> None:
-    store = RacingStore()
-    async with api_running(FleetServer(store=store)) as server, people(server) as channel:
-        caller = Caller(channel)
-        async with obedient_agent(server, "lab-1"):
-            await caller.carried_out()
-        deletion = await caller.clusters.DeleteCluster(clusters_pb2.DeleteClusterRequest(name="clusters/lab"))
-        server.store.now(lambda repositories: repositories.clusters.set_phase("lab", ClusterPhase.ACTIVE, False))
-        store.first = lambda repositories: repositories.clusters.set_phase("lab", ClusterPhase.DELETING, False)
-        error = await caller.refused(caller.apply(OTHER))
-        running = store.now(lambda repositories: repositories.operations.running("lab"))
-    assert error.message == "Cluster lab is being deleted."
-    assert running is not None
-    assert f"operations/{running.id}" == deletion.operation.name
-
-
-class StallingStore(MemoryStore):
-    """Keeps a change, and answers later, as a slow disk does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stalls, self.kept, self.goes_on = False, asyncio.Event(), asyncio.Event()
-
-    async def write(self, work: Callable[[Repositories], T]) -> T:
-        kept = self.now(work)
-        if self.stalls:
-            self.kept.set()
-            await self.goes_on.wait()
-        return kept
-
-
-async def test_what_is_stored_is_carried_out_though_its_caller_has_gone() -> None:
-    store = StallingStore()
-    async with (
-        api_running(FleetServer(store=store)) as server,
-        people(server) as channel,
-        obedient_agent(server, "lab-1"),
-    ):
-        caller = Caller(channel)
-        store.stalls = True
-        applying = asyncio.ensure_future(caller.apply())
-        async with asyncio.timeout(20):
-            await store.kept.wait()
-        applying.cancel()
-        await asyncio.gather(applying, return_exceptions=True)
-        store.stalls = False
-        store.goes_on.set()
-        running = store.now(lambda repositories: repositories.operations.running("lab"))
-        assert running is not None
-        operation = operations_pb2.Operation(name=f"operations/{running.id}")
-        assert (await caller.end_of(operation)).state == SUCCEEDED
 
 
 @pytest.mark.usefixtures("agent")
