@@ -26,6 +26,11 @@ THREADS = 4
 MAY_PASS = frozenset({404, 408, 409, 429})
 """Answers that may be others later: a namespace or type that is made by then, a conflict, too many requests."""
 
+ALLOCATED = "is already allocated"
+"""In the 422 for a Service's address or port that another has (Kubernetes, ipallocator's and portallocator's
+ErrAllocated). One that was cut off while it was made leaves its address taken until the apiserver's repair, which
+comes after a minute or more."""
+
 
 class ClusterObjects:
     """`certificate` (its key beside it) and `authority` are paths on the host. `close` ends its threads."""
@@ -105,7 +110,7 @@ def judged(status: int, body: str, path: str) -> ApplyResult:
     if status == 0:
         return ApplyResult(False, True, f"The apiserver does not answer: {body}; {path} is tried again.")
     told = f"{status} from the apiserver for {path}: {_message(body)}"
-    if status in MAY_PASS or status >= 500:
+    if status in MAY_PASS or status >= 500 or (status == 422 and ALLOCATED in told):
         return ApplyResult(False, True, f"{told}; this is tried again.")
     return ApplyResult(False, False, f"{told}; the object has to be changed.")
 

@@ -128,3 +128,12 @@ def test_answers(status: int, applied: bool, retry: bool) -> None:
     result = judged(status, json.dumps({"message": "because"}), ROLE)
     assert (result.applied, result.retry) == (applied, retry)
     assert applied or "because" in result.message
+
+
+def test_an_address_that_a_cut_off_request_has_taken_is_waited_for() -> None:
+    """Seen when an agent was killed while it made kube-dns: the apiserver frees the address some time later."""
+    said = 'Service "kube-dns" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP: '
+    taken = json.dumps({"message": f"{said}provided IP is already allocated"})
+    wrong = json.dumps({"message": f"{said}provided IP is not in the valid range"})
+    assert judged(422, taken, ROLE).retry
+    assert not judged(422, wrong, ROLE).retry
