@@ -55,7 +55,8 @@ KILLS = {"controller": kill_controller, "agent": kill_agent}
 @pytest.fixture
 def nothing(lab: FaultLab) -> None:
     """A controller that knows nothing and a server that has only images: as if both were new."""
-    lab.on_server("docker ps -aq | xargs -r docker rm -f")
+    # The kubelet may be removing one of them at that very moment, as that of the pod which has just been deleted.
+    lab.on_server('until test -z "$(docker ps -aq)"; do docker ps -aq | xargs -r docker rm -f || true; done')
     lab.stop_controller()
     outer.docker("rm", "--force", lab.node)
     volumes = [volume for volume in lab.lab.volumes_of(lab.node) if volume != f"{lab.node}-docker"]
