@@ -6,14 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-SPEC = """\
-apiVersion: fairlead/v1
-kind: Cluster
-metadata: {name: lab}
-spec:
-  kubernetes: v1.37.2
-  dns: {zones: {example.internal: zones/example.internal.zone}}
-"""
+from fairlead_testing import cluster_caller
+
+SPEC = f"{cluster_caller.SPEC}  dns: {{zones: {{example.internal: zones/example.internal.zone}}}}\n"
 ZONE = "@ 3600 IN SOA ns.example.internal. root.example.internal. 1 7200 3600 1209600 3600\nwww IN A 192.0.2.80\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +45,7 @@ def _text(path: Path) -> str:
 
 def _decoded(content: bytes, name: str) -> str:
     try:
-        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+        return content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise Invalid(f"{name} is not text in UTF-8.", "Give the path of a YAML file.") from None
 

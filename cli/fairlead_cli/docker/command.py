@@ -10,6 +10,9 @@ from typer.core import TyperCommand
 
 from fairlead_cli.commands.options import examples
 
+LARGEST = 2**31 - 1
+"""The most that a number of the API's can be (int32)."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 _TRUTH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 

@@ -14,7 +14,7 @@ from fairlead.api.v1 import docker_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.commands.options import Format, Output, run, single
 from fairlead_cli.docker.attach import attach_to
-from fairlead_cli.docker.command import docker_command
+from fairlead_cli.docker.command import LARGEST, docker_command
 from fairlead_cli.docker.fanout import Prefix, end, error_json, named
 from fairlead_cli.docker.nodes import AllNodes, ClusterName, NodeNames, Wanted, choose, choose_one, resource, wanted
 from fairlead_cli.render.console import say
@@ -31,7 +31,7 @@ Containers = Annotated[list[str], typer.Argument(metavar="CONTAINER", help="Name
 Seconds = Annotated[
     int,
     typer.Option(
-        "--time", "--timeout", "-t", min=-1, max=2**31 - 1, help="Seconds before it is killed; -1: the container's own."
+        "--time", "--timeout", "-t", min=-1, max=LARGEST, help="Seconds before it is killed; -1: the container's own."
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Also if it is one of Fairlead's own; only for admins.")]

@@ -11,7 +11,7 @@ from fairlead.api.v1 import docker_pb2
 from fairlead_cli.client import Client
 from fairlead_cli.commands.options import Format, Output, single
 from fairlead_cli.docker import human, references
-from fairlead_cli.docker.command import docker_command
+from fairlead_cli.docker.command import LARGEST, docker_command
 from fairlead_cli.docker.filters import Filters, filters
 from fairlead_cli.docker.listing import LIST_SECONDS, FormatOption, Layout, Listed, Rows, layout
 from fairlead_cli.docker.nodes import AllNodes, ClusterName, NodeNames, dockers_all, resource
@@ -58,7 +58,7 @@ def ps(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only identifiers.")] = False,
     whole: Annotated[bool, typer.Option("--no-trunc", help="Cut nothing short.")] = False,
     last: Annotated[
-        int, typer.Option("-n", "--last", min=-1, max=2**31 - 1, help="So many of the newest, also those that ended.")
+        int, typer.Option("-n", "--last", min=-1, max=LARGEST, help="So many of the newest, also those that ended.")
     ] = -1,
     latest: Annotated[bool, typer.Option("-l", "--latest", help="The newest one, also if it ended.")] = False,
     size: Annotated[bool, typer.Option("-s", "--size", help="Their sizes, which takes long.")] = False,

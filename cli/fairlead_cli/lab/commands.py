@@ -132,7 +132,7 @@ def carry_out(lab: Lab, steps: Sequence[Step], verb: str = "up") -> tuple[list[O
         with held(lab), display_for(console, steps) as display:
             return run(steps, display), time.monotonic() - begin
     except KeyboardInterrupt:
-        again = f"{front.shown('fairlead')} lab {verb}{_named(lab)}"
+        again = f"{front.shown('fairlead')} lab {verb}{lab.option}"
         console.print(f"Stopped. Run `{again}` again: it continues where it ended.", markup=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
 
@@ -162,10 +162,5 @@ def next_commands(lab: Lab) -> list[str]:
         f"  {fairlead}{chosen} status --watch",
         f"  KUBECONFIG={front.shorter(lab.kubeconfig)} {typed} get pods --all-namespaces",
         f"  KUBECONFIG={front.shorter(lab.kubeconfig)} {typed} create -f {front.shorter(walking.MANIFEST)}",
-        f"It all goes away with `{fairlead} lab down{_named(lab)}`.",
+        f"It all goes away with `{fairlead} lab down{lab.option}`.",
     ]
-
-
-def _named(lab: Lab) -> str:
-    """What a command for this lab says of its name."""
-    return "" if lab.name == Lab().name else f" --name {lab.name}"

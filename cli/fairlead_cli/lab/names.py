@@ -46,6 +46,11 @@ class Lab:
             raise LabError(f"a lab has 1 to {MOST_SERVERS} zones, not {self.zones}", "Give another --zones")
 
     @property
+    def option(self) -> str:
+        """What a command for this lab says of its name."""
+        return "" if self.name == Lab.name else f" --name {self.name}"
+
+    @property
     def label(self) -> str:
         """The label on every container, network and volume of this lab."""
         return f"{LABEL}={self.name}"

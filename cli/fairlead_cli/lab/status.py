@@ -27,8 +27,7 @@ def status(name: str) -> list[Line]:
     lab = servers_of(name)
     addresses = network.find(lab)
     if addresses is None:
-        named = "" if lab.name == Lab().name else f" --name {lab.name}"
-        return [Line("lab", False, f"there is none; `fairlead lab up{named}` makes one")]
+        return [Line("lab", False, f"there is none; `fairlead lab up{lab.option}` makes one")]
     heard = install.connected(lab) if controller_process.is_up(lab, addresses) else set()
     ready = cluster.ready_nodes(lab) if kubectl.find() and lab.kubeconfig.exists() else set()
     lines = [Line("network", True, f"{lab.network}, {addresses.range}"), registry_line(lab, addresses)]

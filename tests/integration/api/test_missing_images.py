@@ -12,21 +12,14 @@ import pytest
 
 from fairlead.api.v1 import clusters_pb2, images_pb2, images_pb2_grpc
 from fairlead_controller.api import missing_images
+from fairlead_testing import cluster_caller
 from fairlead_testing.api_server import api_running, obedient_agent, people
 from fairlead_testing.fake_agent import FakeAgent, everything_well
 from fairlead_testing.fake_fleet_images import FakeFleetImages, fleet_image
 from fairlead_testing.fleet_server import FleetServer
 from fairlead_wire.identity import Role
 
-SPEC = """\
-apiVersion: fairlead/v1
-kind: Cluster
-metadata: {name: lab}
-spec:
-  kubernetes: v1.37.2
-  controlPlane: {nodes: [lab-1]}
-  workers: {}
-"""
+SPEC = f"{cluster_caller.SPEC}  controlPlane: {{nodes: [lab-1]}}\n  workers: {{}}\n"
 SOURCE = clusters_pb2.ClusterSource(spec_yaml=SPEC, file_name="cluster.yaml")
 KUBELET, PROXY = "docker.io/fairlead/kubelet:v1.37.2", "registry.k8s.io/kube-proxy:v1.37.2"
 FETCHING, DONE, FAILED = (

@@ -13,6 +13,7 @@ from fairlead.api.v1.nodes_pb2_grpc import NodeServiceStub
 from fairlead_controller.model.node import NodeRole
 from fairlead_controller.plan.preflight.table import NAMES
 from fairlead_testing.api_server import idle_agent, obedient_agent, people, ready_node, until
+from fairlead_testing.cluster_caller import SPEC
 from fairlead_testing.fleet_server import FleetServer
 from fairlead_testing.preflight import inspection
 from fairlead_wire.errors import FairleadError, Invalid, Missing, Refused
@@ -20,13 +21,6 @@ from fairlead_wire.identity import Role
 from fairlead_wire.inspection import Listener
 from fairlead_wire.status import from_rpc_error
 
-SPEC = """\
-apiVersion: fairlead/v1
-kind: Cluster
-metadata: {name: lab}
-spec:
-  kubernetes: v1.37.2
-"""
 BUSY = inspection(listeners=(Listener("tcp", "0.0.0.0", 6443, "nginx (process 7)"),), ip_forward=False, swap_bytes=1)
 SOURCE = clusters_pb2.ClusterSource(spec_yaml=SPEC, file_name="cluster.yaml")
 
