@@ -16,11 +16,12 @@ from typing import Annotated
 
 import typer
 
-from fairlead_agent import durable, inspection_disks
+from fairlead_agent import inspection_disks
 from fairlead_agent.config import OBJECTS_AUTHORITY, OBJECTS_CERTIFICATE, Settings, agent_version, settings
 from fairlead_agent.connection import Connection
 from fairlead_agent.docker_calls.conversation import DockerCalls
 from fairlead_agent.docker_calls.permission import OFF, Permission
+from fairlead_agent.docker_root import docker_root
 from fairlead_agent.effects import HostFailure, Policy
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.facts import FactsReader
@@ -47,7 +48,6 @@ from fairlead_agent.renewer import Renewer
 from fairlead_agent.reporter import Reporter
 from fairlead_agent.runtime.docker_engine import DockerEngine
 from fairlead_agent.runtime.people_engine import DockerForPeople
-from fairlead_agent.runtime.port import Runtime, RuntimeFailure
 from fairlead_agent.seed import SeedKeeper
 from fairlead_agent.seed_files import SeedFiles
 from fairlead_agent.session import Greeting
@@ -60,7 +60,6 @@ from fairlead_wire.facts import Facts
 from fairlead_wire.task import TaskSpec
 
 _log = logging.getLogger("fairlead_agent")
-DOCKER_ROOT = "docker-root"
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
 
 
@@ -183,19 +182,6 @@ async def _policy(chosen: Settings, runtime: DockerEngine) -> Policy:
         _log.error("the node's policy: %s", error)
         return ClosedPolicy(str(error))
     return replace(policy, docker_root=await docker_root(runtime, chosen.state) or policy.docker_root)
-
-
-async def docker_root(runtime: Runtime, state: Path) -> str:
-    """Where Docker keeps its data; while it does not answer, as at a boot, where it did last; "" if nobody knows."""
-    remembered = state / DOCKER_ROOT
-    try:
-        root = (await runtime.engine()).root
-    except RuntimeFailure:
-        return durable.read(remembered).decode()
-    with suppress(OSError):  # a full disk: there is another start
-        if durable.read(remembered).decode() != root:
-            durable.write(remembered, root.encode())
-    return root
 
 
 def permission(policy: Policy, file: Path) -> Permission:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_agent.app import docker_root
+from fairlead_agent.docker_root import docker_root
 from fairlead_agent.facts import FactsReader, memory_bytes, nameservers, pretty_name, source_address, writable
 from fairlead_agent.host_paths import HostPaths
 from fairlead_agent.runtime.port import EngineInfo, RuntimeFailure
