@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from fairlead.agent.v1 import enrollment_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
+from fairlead_agent import disk_failures
 from fairlead_agent.identity_store import Identity, IdentityStore
 from fairlead_wire.backoff import delays
 from fairlead_wire.channels import Credentials, open_channel
@@ -54,7 +55,9 @@ class Enrolment:
                 await asyncio.sleep(0.1 + next(pauses))
                 continue
             except OSError as error:
-                said = _say(f"{error.filename}: {error.strerror}; make room on that disk. It is tried again.", said)
+                said = _say(
+                    f"This server can't join yet: {disk_failures.sentence(error, self.store.token_path)}.", said
+                )
                 await asyncio.sleep(LOOK_AGAIN_SECONDS + next(pauses))
                 continue
             except FairleadError as error:

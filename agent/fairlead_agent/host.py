@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from fairlead_agent import disk_failures
 from fairlead_agent.edits import Edits
 from fairlead_agent.effects import HostFailure
 from fairlead_agent.facts import FactsReader
@@ -206,13 +206,4 @@ def _told(path: str) -> Iterator[None]:
     except FileNotFoundError as failure:
         raise HostFailure(f"{failure.filename or path} is not there") from None
     except OSError as failure:
-        hint = _HINTS.get(failure.errno or 0, "")
-        raise HostFailure(f"{failure.filename or path}: {os.strerror(failure.errno or 0)}{hint}") from None
-
-
-_HINTS = {
-    errno.ENOSPC: "; make room on that disk, then this is tried again",
-    errno.EROFS: "; mount that file system writable, then this is tried again",
-    errno.EACCES: "; run the agent as root and privileged",
-    errno.EPERM: "; run the agent as root and privileged",
-}
+        raise HostFailure(disk_failures.sentence(failure, path)) from None

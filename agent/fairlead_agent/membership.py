@@ -6,6 +6,7 @@ import logging
 
 from cryptography import x509
 
+from fairlead_agent import disk_failures
 from fairlead_agent.enrol import Enrolment
 from fairlead_agent.identity_store import Identity
 from fairlead_wire.errors import FairleadError, Invalid, Unreachable
@@ -35,7 +36,9 @@ class Membership:
             return known
         try:
             return await self._enrolment.once() or known
-        except (Unreachable, OSError) as error:
+        except OSError as error:
+            _log.warning("The join token can't be used: %s.", disk_failures.sentence(error, self._store.token_path))
+        except Unreachable as error:
             _log.warning("%s", error)
         except FairleadError as error:
             self._refused = token_file

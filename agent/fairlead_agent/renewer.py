@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fairlead.agent.v1 import enrollment_pb2, session_pb2
 from fairlead.agent.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from fairlead.agent.v1.session_pb2_grpc import CertificateServiceStub
-from fairlead_agent import renewal
+from fairlead_agent import disk_failures, renewal
 from fairlead_agent.identity_store import Identity, IdentityStore
 from fairlead_wire.channels import Credentials, open_channel
 from fairlead_wire.identity import request_der
@@ -49,7 +49,7 @@ class Renewer:
             except grpc.RpcError as error:
                 why = str(from_rpc_error(error))
             except OSError as error:  # a full disk; the session is worth more, and what is signed is kept later
-                why = f"{error.filename}: {error.strerror}; make room on that disk"
+                why = disk_failures.sentence(error, "the identity")
             _log.warning("the agent's certificate could not be renewed: %s", why)
             await asyncio.sleep(_RETRY_SECONDS * (0.5 + self.random()))
 

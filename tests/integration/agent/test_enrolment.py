@@ -180,16 +180,16 @@ async def test_a_renewal_that_can_not_be_kept_costs_no_session(
             beats = len(session.heartbeats)
             await controller.until(lambda: len(session.heartbeats) > beats + 3)
         assert len(controller.sessions) == 2
-        assert "make room on that disk" in caplog.text
+        assert f"{NEXT_KEY}: Is a directory" in caplog.text
 
 
-async def test_a_disk_that_is_full_while_a_server_joins_is_told_and_tried_again(
+async def test_a_disk_that_refuses_while_a_server_joins_is_told_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     controller = FakeController()
     (tmp_path / PENDING_KEY).mkdir()
     async with running(controller), connected(controller.enrolment, tmp_path, token=controller.token()):
-        await _until(lambda: "make room on that disk" in caplog.text)
+        await _until(lambda: f"can't join yet: {tmp_path / PENDING_KEY}: Is a directory." in caplog.text)
         (tmp_path / PENDING_KEY).rmdir()
         await controller.until_session()
 
