@@ -87,6 +87,9 @@ def _failed(view: View, outcome: Failed, now: Moment, random: float) -> View:
         # It was here and others removed it: it is fetched again, which may well succeed.
         gone = instruction.task.image if isinstance(instruction, Launch) else instruction.image
         return replace(view, images=view.images - {gone})
+    if outcome.kind is FailureKind.GONE and isinstance(instruction, Launch | Start):
+        # Others removed the container before it was started: that says nothing against it, and it is made again.
+        return view
     fold = _UNDONE.get(type(instruction))
     return fold(view, instruction, outcome.message, now) if fold is not None else view
 

@@ -139,6 +139,22 @@ def test_one_that_cannot_be_started_is_undone_at_once() -> None:
     virtually(main())
 
 
+def test_one_that_others_removed_before_it_was_started_is_made_again() -> None:
+    async def main() -> None:
+        async with agent("etcd:1", "etcd:2", lag=lambda: 0.05) as bench:
+            old = await _old_runs(bench)
+            await bench.hold(assignment(NEW, revision=2))
+            await bench.until(lambda: {NAME, PREVIOUS} <= _names(bench))
+            made = bench.runtime.held(NAME)
+            assert made.status is ContainerStatus.CREATED
+            await bench.runtime.remove(made.id)
+            await bench.until(lambda: old not in bench.runtime._held)
+            seen = await bench.until_state("etcd", TaskState.HEALTHY)
+            assert (seen.hash, bench.runtime.held(NAME).spec) == (NEW.hash, NEW)
+
+    virtually(main())
+
+
 def test_an_image_that_others_removed_costs_no_outage() -> None:
     async def main() -> None:
         async with agent("etcd:1") as bench:

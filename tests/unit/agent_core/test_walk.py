@@ -154,6 +154,13 @@ LATE = [
     *(("toggle_health", 1.0), ("toggle_health", 2.015625), ("fill_disk", 1.3125), ("stop_by_hand", 1.8125)),
     ("assign", 2.75),
 ]
+# A successor was removed by others after it was made and before it was started.
+UNSTARTED = [
+    *(("stop_by_hand", 0.0), ("assign", 1.0), ("assign", 0.0), ("toggle_starts", 0.0), ("assign", 1.0)),
+    ("remove_by_hand", 0.0),
+]
+# Others removed the predecessor while the agent was about to.
+REMOVED = [("stop_by_hand", 1.0), ("assign", 0.0), ("die", 0.0), ("assign", 1.0), ("remove_by_hand", 0.0)]
 
 
 @settings(max_examples=max(20, settings().max_examples // 4))
@@ -162,6 +169,8 @@ LATE = [
     seed=st.integers(0, 2**32),
 )
 @example(LATE, 3170)
+@example(UNSTARTED, 64499)
+@example(REMOVED, 0)
 def test_it_always_converges_and_never_makes_a_container_twice(steps: list[tuple[str, float]], seed: int) -> None:
     async def main() -> None:
         random = Random(seed)
@@ -172,7 +181,7 @@ def test_it_always_converges_and_never_makes_a_container_twice(steps: list[tuple
                 await getattr(walk, name)()
                 await bench.live(seconds)
             await walk.heal()
-            await bench.until(walk.converged, seconds=180, step=0.1)
+            await bench.until(lambda: walk.converged() and not bench.view.in_flight, seconds=180, step=0.01)
             bench.forget()
             await bench.live(70)
             assert walk.converged()
