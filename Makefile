@@ -25,11 +25,18 @@ lab-down: $(VENV)/ready   ## Removes all that `make lab` made
 lab-engine: $(VENV)/ready ## A Docker Engine for the tests, where none answers
 	python -m fairlead_cli.lab.engine up
 
+# What `test` runs; `test-all` runs the same with more of everything, and then what takes longer.
+UNITS = not long and not engine
+UNIT_SECONDS = 120
+PROFILE = quick
+SCHEDULES = 500
+
 # Tests on the Engine mostly wait for it, so the checks run beside them.
 test: $(VENV)/ready       ## All checks and tests, on real Docker and real Kubernetes
 	$(MAKE) --no-print-directory -j 2 check test-engine
-	timeout 1500 pytest -n 2 --dist loadfile -m 'not long and not engine' tests/unit tests/contract tests/integration
-	timeout 1500 pytest tests/simulation
+	HYPOTHESIS_PROFILE=$(PROFILE) timeout 5400 pytest -n 2 --dist loadfile --timeout $(UNIT_SECONDS) -m '$(UNITS)' \
+	  tests/unit tests/contract tests/integration
+	FAIRLEAD_SCHEDULES=$(SCHEDULES) timeout 5400 pytest tests/simulation
 	timeout 3600 pytest -m 'not long' --durations 20 tests/end_to_end --ignore tests/end_to_end/faults
 	fairlead lab down
 
@@ -38,10 +45,12 @@ test-engine: lab-engine
 	fairlead images build
 	timeout 1500 pytest -m 'engine and not long' tests/unit tests/contract tests/integration
 
-test-all: test            ## `make test` and what takes longer: faults, 10,000 simulated schedules
-	HYPOTHESIS_PROFILE=long timeout 5400 pytest -n 2 --dist loadfile --timeout 1200 -m 'not engine' tests/unit tests/contract tests/integration
+test-all: UNITS = not engine
+test-all: UNIT_SECONDS = 1200
+test-all: PROFILE = long
+test-all: SCHEDULES = 10000
+test-all: test            ## `make test` with 10,000 simulated schedules, and what takes longer: faults, every command
 	timeout 1500 pytest -m 'engine and long' tests/unit tests/contract tests/integration
-	FAIRLEAD_SCHEDULES=10000 timeout 5400 pytest tests/simulation
 	timeout 5400 pytest -m long tests/end_to_end --ignore tests/end_to_end/faults
 	timeout 5400 pytest tests/end_to_end/faults
 
