@@ -99,7 +99,8 @@ class ClusterReconciler:
         """One consistent read of the store, with what is seen and who is connected at this moment."""
         fleet, matter, held = await self._store.read(partial(_read, name=cluster.name))
         observed = {node_id: self._observations.of(node_id) for node_id in held}
-        connected = replace(fleet, reachable=self._sessions.reachable())
+        reachable = self._sessions.reachable()
+        connected = replace(fleet, reachable=reachable, observed_only=self._sessions.connected() - reachable)
         return Snapshot(cluster, connected, matter, seen_as_held(held, self._sessions.ahead()), observed)
 
     async def operation_view(self, operation: Operation) -> tuple[Operation, tuple[Step, ...]]:

@@ -54,11 +54,13 @@ class Fleet:
     """All nodes, by identifier, with the claims of every cluster and who has a session now.
 
     `unconfirmed`: the database was restored, and until an admin confirms it nothing may be begun on any node.
+    `observed_only`: connected, but nothing may be begun there, for its agent knows more than the restored database.
     """
 
     nodes: tuple[Node, ...] = ()
     claims: tuple[Claim, ...] = ()
     reachable: frozenset[str] = field(default_factory=frozenset)
+    observed_only: frozenset[str] = field(default_factory=frozenset)
     unconfirmed: bool = False
 
     def node(self, node_id: str) -> Node:

@@ -1,7 +1,7 @@
 """What each move waits for. No silent wait: the answer is a sentence, and empty means "now".
 
 - Nothing is begun while a restored database is not confirmed.
-- Nothing is begun on a node without a session.
+- Nothing is begun on a node without a session, or on one that knows more than a restored database.
 - Replacements: one at a time in a cluster, and only while everything else is healthy. A component that is itself not
   healthy may be replaced as soon as what it depends on is, for that may be the cure.
 - Removals: one at a time on a node, control planes after all workers are gone.
@@ -90,6 +90,11 @@ class Waits:
     def _session(self, move: Move) -> str:
         if move.node_id in self._snapshot.fleet.reachable:
             return ""
+        if move.node_id in self._snapshot.fleet.observed_only:
+            return (
+                f"waits for an admin to confirm what {move.node} holds, which the restored database does not know: "
+                "look at `fairlead fleet show`, then `fairlead fleet confirm`"
+            )
         return f"waits for the agent of {move.node}, which has no session; look at `docker ps` on that server"
 
     @cached_property

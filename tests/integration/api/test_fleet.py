@@ -166,6 +166,9 @@ async def test_an_agent_that_was_away_is_taken_over_when_it_is_back(
             node = await world.ahead()
             assert not (await world.fleet()).HasField("restore_time")
             assert (node.told, agent.held) == (True, held)
+            [waits] = {move.waits_for for move in await world.moves(OLD)}
+            assert "what lab-1 holds" in waits, "it has a session, and an admin is waited for"
+            assert "`fairlead fleet confirm`" in waits
             assert (await world.confirm()).adopted_nodes == ["nodes/lab-1"]
             await world.obeyed()
 
